@@ -1,0 +1,144 @@
+#include "binding/environment.h"
+
+#include <algorithm>
+#include <string>
+
+namespace adastep {
+
+namespace {
+
+const char* name_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kArgument:
+      return "ADASTEP_ARGUMENT";
+    case ErrorCode::kDisposed:
+      return "ADASTEP_DISPOSED";
+    case ErrorCode::kOutOfMemory:
+      return "ADASTEP_OUT_OF_MEMORY";
+    case ErrorCode::kDevice:
+      return "ADASTEP_DEVICE";
+    case ErrorCode::kUnavailable:
+      return "ADASTEP_UNAVAILABLE";
+  }
+  return "ADASTEP_DEVICE";
+}
+
+napi_value string_value(napi_env env, const std::string& text) {
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, text.data(), text.size(), &value);
+  return value;
+}
+
+}  // namespace
+
+// The references end with the environment if the completion is never delivered; deleting them is for live
+// environments.
+struct Environment::Completion {
+  napi_ref callback = nullptr, owner = nullptr, value = nullptr;
+  std::optional<Error> error;
+};
+
+Environment::Environment(Napi::Env env) : env_(env) {
+  const napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "adastep"), 0, 1, nullptr,
+                                      nullptr, this, &Environment::deliver, &way_back_);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  napi_unref_threadsafe_function(env, way_back_);
+  // After the thread-safe function, so that this hook runs before that one's own (hooks run last in, first
+  // out).
+  napi_add_env_cleanup_hook(env, &Environment::cleanup, this);
+}
+
+Environment::~Environment() {
+  if (!ended_) {
+    napi_remove_env_cleanup_hook(env_, &Environment::cleanup, this);
+    cleanup(this);
+  }
+}
+
+void Environment::cleanup(void* data) {
+  auto* self = static_cast<Environment*>(data);
+  self->ended_ = true;
+  for (const auto& weak : self->devices_) {
+    if (const auto device = weak.lock()) device->cancel();
+  }
+  self->devices_.clear();
+  napi_release_threadsafe_function(self->way_back_, napi_tsfn_abort);
+}
+
+void Environment::add(const std::shared_ptr<Device>& device) {
+  const auto expired = [](const std::weak_ptr<Device>& weak) { return weak.expired(); };
+  devices_.erase(std::remove_if(devices_.begin(), devices_.end(), expired), devices_.end());
+  devices_.push_back(device);
+}
+
+Done Environment::completion(const Napi::Function& callback, const Napi::Value& owner,
+                             const Napi::Value& value) {
+  auto completion = std::make_shared<Completion>();
+  napi_create_reference(env_, callback, 1, &completion->callback);
+  napi_create_reference(env_, owner, 1, &completion->owner);
+  if (value.IsObject()) napi_create_reference(env_, value, 1, &completion->value);
+  if (pending_++ == 0) napi_ref_threadsafe_function(env_, way_back_);
+  return [completion, way_back = way_back_](const std::optional<Error>& error) {
+    auto* raw = new Completion(*completion);
+    raw->error = error;
+    // Fails only while the environment ends: nobody is left to hear of it.
+    if (napi_call_threadsafe_function(way_back, raw, napi_tsfn_nonblocking) != napi_ok) delete raw;
+  };
+}
+
+// Raw calls whose status is ignored: in a worker that is being terminated every call into JavaScript fails,
+// and the C++ wrapper would turn that into an exception that nobody can catch.
+void Environment::deliver(napi_env env, napi_value, void* context, void* data) {
+  const std::unique_ptr<Completion> completion(static_cast<Completion*>(data));
+  if (env == nullptr) return;
+  auto* self = static_cast<Environment*>(context);
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (--self->pending_ == 0) napi_unref_threadsafe_function(env, self->way_back_);
+  napi_value callback = nullptr, receiver = nullptr, arguments[2];
+  napi_get_undefined(env, &receiver);
+  arguments[0] = arguments[1] = receiver;
+  napi_get_reference_value(env, completion->callback, &callback);
+  if (completion->error) {
+    arguments[0] = self->error_value(env, *completion->error);
+  } else if (completion->value) {
+    napi_get_reference_value(env, completion->value, &arguments[1]);
+  }
+  napi_delete_reference(env, completion->callback);
+  napi_delete_reference(env, completion->owner);
+  if (completion->value) napi_delete_reference(env, completion->value);
+  if (callback && arguments[0] && arguments[1]) {
+    napi_value result;
+    if (napi_call_function(env, receiver, callback, 2, arguments, &result) == napi_pending_exception) {
+      napi_value
+          thrown;  // the callbacks of lib/native do not throw; what still comes is a fault of the program
+      if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
+    }
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+napi_value Environment::error_value(napi_env env, const Error& error) {
+  napi_value undefined = nullptr, factory = nullptr, made = nullptr;
+  napi_get_undefined(env, &undefined);
+  const bool misuse = !error.accepted().empty();
+  napi_value arguments[5] = {string_value(env, name_of(error.code())), string_value(env, error.what()),
+                             misuse ? string_value(env, error.subject()) : undefined,
+                             misuse ? string_value(env, error.got()) : undefined,
+                             misuse ? string_value(env, error.accepted()) : undefined};
+  if (!error_factory_.IsEmpty()) {
+    factory = error_factory_.Value();
+    if (napi_call_function(env, undefined, factory, 5, arguments, &made) == napi_ok) return made;
+  }
+  if (napi_create_error(env, arguments[0], arguments[1], &made) != napi_ok) return nullptr;
+  return made;
+}
+
+Napi::Error Environment::to_js(Napi::Env env, const Error& error) {
+  const napi_value value = error_value(env, error);
+  if (value == nullptr) return Napi::Error::New(env, error.what());
+  return Napi::Error(env, value);
+}
+
+}  // namespace adastep

@@ -1,0 +1,77 @@
+// What one JavaScript environment (the main thread or a worker) owns: the way back from stream threads, the
+// open devices, and the function that makes error objects. Everything ends in the environment's cleanup hook,
+// in the middle of work too.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/device.h"
+
+namespace adastep {
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  ~Environment();
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  // `callback(error | undefined, value)` is called on the JavaScript thread after the returned Done was
+  // called on any thread. A Done that is dropped uncalled (a cancelled stream) calls nothing.
+  // `owner`, the object that was called, stays alive until then: its end would cancel the work.
+  Done completion(const Napi::Function& callback, const Napi::Value& owner, const Napi::Value& value);
+
+  // The cleanup hook cancels the work of every device that is still alive then.
+  void add(const std::shared_ptr<Device>& device);
+
+  // A JavaScript error for a native one; made by the function given to `initialize` (lib/errors.ts).
+  void set_error_factory(const Napi::Function& factory) { error_factory_ = Napi::Persistent(factory); }
+  Napi::Error to_js(Napi::Env env, const Error& error);
+
+  // Classes are constructed by native code only: `new buffer.constructor()` throws.
+  template <class T>
+  Napi::Object construct(Napi::FunctionReference& constructor, T&& setup) {
+    constructing_ = true;
+    Napi::Object object = constructor.New({});
+    constructing_ = false;
+    setup(object);
+    return object;
+  }
+  void require_constructing(Napi::Env env) const {
+    if (!constructing_)
+      throw Napi::TypeError::New(env, "adastep: this class is constructed by the device only");
+  }
+
+  Napi::FunctionReference device_class, buffer_class, program_class;
+
+ private:
+  struct Completion;
+  static void deliver(napi_env env, napi_value, void* context, void* data);
+  static void cleanup(void* self);
+  napi_value error_value(napi_env env, const Error& error);
+
+  napi_env env_;
+  napi_threadsafe_function way_back_ = nullptr;
+  int pending_ = 0;  // completions that have not been delivered: they keep the process alive
+  bool ended_ = false, constructing_ = false;
+  Napi::FunctionReference error_factory_;
+  std::vector<std::weak_ptr<Device>> devices_;
+};
+
+// Runs `body`, turning native errors into JavaScript exceptions: the frame of every function that JavaScript
+// calls.
+template <class F>
+auto guarded(Napi::Env env, F&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw Environment::of(env).to_js(env, error);
+  } catch (const std::bad_alloc&) {
+    throw Environment::of(env).to_js(env, Error(ErrorCode::kOutOfMemory, "host memory is exhausted"));
+  }
+}
+
+}  // namespace adastep

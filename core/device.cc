@@ -1,0 +1,132 @@
+#include "core/device.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace adastep {
+
+namespace {
+
+constexpr int64_t kReadChunk = int64_t{1}
+                               << 24;  // a larger read goes through staging of this size, piece by piece
+
+void start_program(Backend& backend, Program& program) {
+  if (!program.prepared) {
+    program.recorded = backend.record(program.ops);
+    program.prepared = true;
+  }
+  if (program.recorded) {
+    backend.replay(*program.recorded);
+  } else {
+    backend.run(program.ops);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Device> Device::open(Stream::Open open_backend, int64_t memory_limit, Done opened) {
+  auto device = std::make_shared<Device>();
+  // The raw pointer is safe: the stream, a member, joins its thread before the device ends.
+  Device* self = device.get();
+  device->stream_ = std::make_unique<Stream>(
+      std::move(open_backend),
+      [self, memory_limit, opened](std::shared_ptr<Backend> backend, const std::optional<Error>& error) {
+        if (backend) {
+          self->backend_ = backend;
+          self->memory_ =
+              std::make_shared<MemoryPool>([backend](size_t bytes) { return backend->allocate(bytes); },
+                                           [backend](void* data) { backend->free(data); }, memory_limit);
+          self->staging_ = std::make_shared<MemoryPool>(
+              [backend](size_t bytes) { return backend->allocate_staging(bytes); },
+              [backend](void* data) { backend->free_staging(data); }, 0);
+        }
+        opened(error);
+      });
+  return device;
+}
+
+std::shared_ptr<Storage> Device::allocate_staging(int64_t bytes) {
+  return bytes > 0 ? staging_->allocate(bytes) : nullptr;
+}
+
+bool Device::submit(std::vector<Op> ops, std::vector<std::shared_ptr<Storage>> holds) {
+  Command command;
+  command.work = [ops = std::move(ops)](Backend& backend) { backend.run(ops); };
+  command.holds = std::move(holds);
+  return stream_->enqueue(std::move(command));
+}
+
+bool Device::write(const Region& to, std::shared_ptr<Storage> staging) {
+  if (to.bytes == 0) return true;
+  Command command;
+  command.work = [to, staging](Backend& backend) {
+    backend.write(to.data(), staging->data(), static_cast<size_t>(to.bytes));
+  };
+  command.holds = {to.storage, staging};
+  return stream_->enqueue(std::move(command));
+}
+
+bool Device::read(const Region& from, void* host, Done done) {
+  const auto staging = allocate_staging(std::min(from.bytes, kReadChunk));
+  Command command;
+  command.work = [from, staging, host](Backend& backend) {
+    for (int64_t at = 0; at < from.bytes; at += kReadChunk) {
+      const auto bytes = static_cast<size_t>(std::min(kReadChunk, from.bytes - at));
+      backend.read(staging->data(), from.data() + at, bytes);
+      if (from.bytes <= kReadChunk) return;  // copied out by `finish`, without holding up the stream
+      backend.wait(backend.mark());
+      std::memcpy(static_cast<char*>(host) + at, staging->data(), bytes);
+    }
+  };
+  command.finish = [from, staging, host] {
+    if (from.bytes > 0 && from.bytes <= kReadChunk)
+      std::memcpy(host, staging->data(), static_cast<size_t>(from.bytes));
+  };
+  command.done = std::move(done);
+  command.holds = {from.storage};
+  return stream_->enqueue(std::move(command));
+}
+
+bool Device::run(std::shared_ptr<Program> program, std::shared_ptr<Storage> inputs, void* outputs,
+                 Done done) {
+  const auto staging = allocate_staging(program->output_bytes);
+  Command command;
+  command.work = [program, inputs, staging](Backend& backend) {
+    int64_t at = 0;
+    for (const Region& input : program->inputs) {
+      if (input.bytes == 0) continue;
+      backend.write(input.data(), static_cast<char*>(inputs->data()) + at, static_cast<size_t>(input.bytes));
+      at += input.bytes;
+    }
+    start_program(backend, *program);
+    at = 0;
+    for (const Region& output : program->outputs) {
+      if (output.bytes == 0) continue;
+      backend.read(static_cast<char*>(staging->data()) + at, output.data(),
+                   static_cast<size_t>(output.bytes));
+      at += output.bytes;
+    }
+  };
+  command.finish = [program, staging, outputs] {
+    if (staging) std::memcpy(outputs, staging->data(), static_cast<size_t>(program->output_bytes));
+  };
+  command.done = std::move(done);
+  return stream_->enqueue(std::move(command));
+}
+
+bool Device::sync(Done done) {
+  Command command;
+  command.work = [](Backend&) {};
+  command.done = std::move(done);
+  return stream_->enqueue(std::move(command));
+}
+
+void Device::retire(std::shared_ptr<Program> program) {
+  Command command;
+  command.work = [program = std::move(program)](Backend&) {};
+  command.always = true;
+  stream_->enqueue(std::move(command));
+}
+
+}  // namespace adastep

@@ -1,0 +1,62 @@
+// A device as the binding uses it: a backend, its memory, and the stream that runs its commands.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "core/decode.h"
+#include "core/stream.h"
+
+namespace adastep {
+
+using Done = std::function<void(const std::optional<Error>&)>;
+
+// A part of device memory, for copies from and to the host.
+struct Region {
+  std::shared_ptr<Storage> storage;
+  int64_t offset, bytes;
+  char* data() const { return static_cast<char*>(storage->data()) + offset; }
+};
+
+// A recorded step: operations, the regions that a run writes first and those that it reads back last.
+struct Program {
+  std::vector<Op> ops;
+  std::vector<std::shared_ptr<Storage>> holds;
+  std::vector<Region> inputs, outputs;
+  int64_t input_bytes = 0, output_bytes = 0;
+  std::unique_ptr<Recorded> recorded;  // of the stream thread, made at the first run
+  bool prepared = false;
+};
+
+class Device {
+ public:
+  static std::shared_ptr<Device> open(Stream::Open backend, int64_t memory_limit, Done opened);
+
+  const DeviceInfo& info() const { return backend_->info(); }
+  MemoryStats memory() const { return memory_->stats(); }
+  std::shared_ptr<Storage> allocate(int64_t bytes) { return memory_->allocate(bytes); }
+  // Host memory for a coming write or run; null for 0 bytes.
+  std::shared_ptr<Storage> allocate_staging(int64_t bytes);
+
+  // Each returns at once; false after close.
+  bool submit(std::vector<Op> ops, std::vector<std::shared_ptr<Storage>> holds);
+  bool write(const Region& to, std::shared_ptr<Storage> staging);
+  // `host` must stay valid until `done`, or until cancel returns.
+  bool read(const Region& from, void* host, Done done);
+  // `inputs` holds the bytes of all input regions, one after the other; `outputs` receives those of all
+  // output regions.
+  bool run(std::shared_ptr<Program> program, std::shared_ptr<Storage> inputs, void* outputs, Done done);
+  bool sync(Done done);
+  // Lets a program end on the stream thread, where its recording was made.
+  void retire(std::shared_ptr<Program> program);
+
+  void reset() { stream_->reset(); }
+  void close(std::function<void()> ended) { stream_->close(std::move(ended)); }
+  void cancel() { stream_->cancel(); }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<MemoryPool> memory_, staging_;
+  std::unique_ptr<Stream> stream_;  // last: its thread ends before what it uses
+};
+
+}  // namespace adastep

@@ -1,0 +1,21 @@
+// Every operation of a device. An operation is one struct, and its `visit` is its only description: it
+// decodes the words that come from TypeScript, checks every span against its buffer, and tells TypeScript the
+// schema. A backend has one `run` per struct; one that lacks an operation does not compile.
+#pragma once
+#include "core/ops/elementwise.h"
+#include "core/ops/embedding.h"
+#include "core/ops/gemm.h"
+#include "core/ops/memory.h"
+#include "core/ops/norm.h"
+#include "core/ops/reduce.h"
+#include "core/ops/softmax.h"
+#include "core/ops/update.h"
+
+#define ADASTEP_FOR_EACH_OP(X)                                                                              \
+  X(Fill)                                                                                                   \
+  X(Copy)                                                                                                   \
+  X(Strided)                                                                                                \
+  X(Cast)                                                                                                   \
+  X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) X(Softmax) X(SoftmaxGrad) X(CrossEntropy)     \
+      X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) \
+          X(Gemm) X(Advance) X(Update)

@@ -1,0 +1,81 @@
+#include "core/schema.h"
+
+#include "core/op.h"
+
+namespace adastep {
+
+namespace {
+
+class Describer {
+ public:
+  explicit Describer(OpSchema& schema) : schema_(schema) {}
+
+  template <class E, size_t N>
+  void choice(const char* name, E&, const char* const (&names)[N]) {
+    schema_.fields.push_back({name, "choice", false, {names, names + N}});
+  }
+  void count(const char* name, int64_t&) { add(name, "count"); }
+  template <class T>
+  void real(const char* name, T&) {
+    add(name, "real");
+  }
+  void flag(const char* name, bool&) { add(name, "flag"); }
+  void dims(const char* name, Dims&) { add(name, "dims"); }
+  void check(bool, const char*, const char*) {}
+  template <class T>
+  void span(const char* name, In<T>&, int64_t, Aliasing = Aliasing::kNever) {
+    add(name, "in");
+  }
+  template <class T>
+  void span(const char* name, Out<T>&, int64_t) {
+    add(name, "out");
+  }
+  template <class T>
+  void span(const char* name, InOut<T>&, int64_t) {
+    add(name, "inout");
+  }
+  template <class T>
+  void optional(const char* name, In<T>&, int64_t) {
+    add(name, "in", true);
+  }
+  template <class T>
+  void optional(const char* name, InOut<T>&, int64_t) {
+    add(name, "inout", true);
+  }
+
+ private:
+  void add(const char* name, const char* kind, bool optional = false) {
+    schema_.fields.push_back({name, kind, optional, {}});
+  }
+  OpSchema& schema_;
+};
+
+template <class T>
+OpSchema describe() {
+  OpSchema schema{T::kName, {}};
+  Describer describer(schema);
+  T op{};
+  op.visit(describer);
+  return schema;
+}
+
+}  // namespace
+
+std::vector<OpSchema> op_schemas() {
+  std::vector<OpSchema> schemas;
+#define ADASTEP_DESCRIBE(type) schemas.push_back(describe<type>());
+  ADASTEP_FOR_EACH_OP(ADASTEP_DESCRIBE)
+#undef ADASTEP_DESCRIBE
+  return schemas;
+}
+
+std::vector<RuleSchema> rule_schemas() {
+  std::vector<RuleSchema> schemas;
+  for (int i = 0; i < kRuleCount; i++) {
+    const RuleSize size = kRuleSizes[i];
+    schemas.push_back({kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step});
+  }
+  return schemas;
+}
+
+}  // namespace adastep

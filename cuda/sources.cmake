@@ -1,0 +1,60 @@
+# The CUDA backend. Sets ADASTEP_CUDA_SOURCES; with nvcc they include the kernels, one fatbin per .cu file,
+# embedded by the assembler. CMake's CUDA language is not enabled: it would link a CUDA library.
+set(ADASTEP_CUDA AUTO CACHE STRING "AUTO | ON | OFF: compile the CUDA kernels")
+option(ADASTEP_CUDA_LINEINFO "name source lines in the kernels, for profilers and the emulator" OFF)
+set(ADASTEP_NVCC_OLDEST 13.0)
+
+set(cuda_dir ${CMAKE_CURRENT_LIST_DIR})
+set(ADASTEP_CUDA_SOURCES)
+foreach(name backend collapse context devices driver fault_cell gemm_tile graph kernels launch marks memory)
+  list(APPEND ADASTEP_CUDA_SOURCES ${cuda_dir}/${name}.cc)
+endforeach()
+
+if(NOT ADASTEP_CUDA STREQUAL "OFF")
+  find_program(ADASTEP_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
+  if(ADASTEP_NVCC)
+    execute_process(COMMAND ${ADASTEP_NVCC} --version OUTPUT_VARIABLE nvcc_text ERROR_VARIABLE nvcc_text)
+    string(REGEX MATCH "release ([0-9]+\\.[0-9]+)" nvcc_match "${nvcc_text}")
+    set(nvcc_version "${CMAKE_MATCH_1}")
+    if(NOT nvcc_version OR nvcc_version VERSION_LESS ADASTEP_NVCC_OLDEST)
+      set(cuda_problem "${ADASTEP_NVCC} is version '${nvcc_version}', ${ADASTEP_NVCC_OLDEST} or later is needed")
+    endif()
+  else()
+    set(cuda_problem "nvcc was not found")
+  endif()
+  if(cuda_problem AND ADASTEP_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "ADASTEP_CUDA=ON, but ${cuda_problem}")
+  elseif(cuda_problem)
+    message(STATUS "adastep: building without CUDA kernels: ${cuda_problem}")
+  else()
+    set(ADASTEP_HAVE_CUDA_KERNELS ON)
+  endif()
+endif()
+
+if(ADASTEP_HAVE_CUDA_KERNELS)
+  # Machine code for every generation from Turing on, from two front-end passes: nothing needs a newer virtual
+  # architecture. The PTX is for GPUs to come. No contraction: core/numerics.h is the same on both devices.
+  set(nvcc_flags -std=c++17 -O3 --fmad=false --compress-mode=size --fatbin
+      -gencode arch=compute_75,code=[compute_75,sm_75]
+      -gencode arch=compute_80,code=[compute_80,sm_80,sm_86,sm_89,sm_90,sm_100,sm_120])
+  if(ADASTEP_CUDA_LINEINFO)
+    list(APPEND nvcc_flags -lineinfo)  # makes the kernels 2.5 times as large
+  endif()
+  set(fatbin_dir ${CMAKE_BINARY_DIR}/fatbins)
+  file(MAKE_DIRECTORY ${fatbin_dir})
+  set(fatbins)
+  foreach(module gemm elementwise softmax update norm reduce memory random embedding)  # the slowest first
+    set(source ${cuda_dir}/kernels/${module}.cu)
+    set(fatbin ${fatbin_dir}/${module}.fatbin)
+    add_custom_command(OUTPUT ${fatbin}
+      COMMAND ${ADASTEP_NVCC} ${nvcc_flags} -I${cuda_dir}/.. -MD -MF ${fatbin}.d -o ${fatbin} ${source}
+      DEPENDS ${source} DEPFILE ${fatbin}.d COMMENT "nvcc ${module}.cu" VERBATIM)
+    list(APPEND fatbins ${fatbin})
+  endforeach()
+  enable_language(ASM)
+  set_source_files_properties(${cuda_dir}/embed.S PROPERTIES
+    OBJECT_DEPENDS "${fatbins}" COMPILE_OPTIONS "-I${fatbin_dir}")
+  set_source_files_properties(${cuda_dir}/kernels.cc PROPERTIES
+    COMPILE_DEFINITIONS ADASTEP_HAVE_CUDA_KERNELS)
+  list(APPEND ADASTEP_CUDA_SOURCES ${cuda_dir}/embed.S)
+endif()
