@@ -1,0 +1,194 @@
+// Device memory as the user holds it: a block, or a view of a part of one.
+
+import { checkInteger } from "../check.js";
+import { ArgumentError, DisposedError, DTypeError, describe, ShapeError } from "../errors.js";
+import { type NativeBuffer, promised, type TypedArray } from "../native/native.js";
+import type { Device } from "./device.js";
+import {
+  type ArrayOf,
+  checkShape,
+  countOf,
+  type DType,
+  dtypeOf,
+  type Shape,
+  shapeText,
+  sizeOf,
+  viewAs,
+} from "./dtype.js";
+
+/** Whether a block has been disposed, shared by its views. */
+interface Block {
+  readonly native: NativeBuffer;
+  alive: boolean;
+}
+
+/** Frees blocks whose owner was collected without `dispose()`: a safety net, not a plan. */
+const forgotten = new FinalizationRegistry<Block>((block) => {
+  block.alive = false;
+  block.native.dispose();
+});
+
+/**
+ * A typed, shaped block of device memory. Ends with `dispose()` or `using`; views share the memory of their owner and
+ * end with it.
+ */
+export class DeviceBuffer<D extends DType = DType> {
+  readonly device: Device;
+  readonly dtype: D;
+  readonly shape: Shape;
+  /** Elements. */
+  readonly length: number;
+  /** Where it starts in its block. */
+  readonly byteOffset: number;
+  readonly #block: Block;
+  readonly #owner: boolean;
+
+  /** Internal: use `device.alloc` or `device.from`. */
+  constructor(
+    device: Device,
+    block: NativeBuffer | Block,
+    dtype: D,
+    shape: Shape,
+    byteOffset: number,
+    owner: boolean,
+  ) {
+    this.device = device;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.length = countOf(shape);
+    this.byteOffset = byteOffset;
+    this.#block = "alive" in block ? block : { native: block, alive: true };
+    this.#owner = owner;
+    if (owner) forgotten.register(this, this.#block, this.#block);
+  }
+
+  get disposed(): boolean {
+    return !this.#block.alive;
+  }
+
+  /** Bytes of this buffer or view. */
+  get byteLength(): number {
+    return this.length * sizeOf(this.dtype);
+  }
+
+  /** The native block; throws if it was disposed. */
+  get native(): NativeBuffer {
+    if (!this.#block.alive) {
+      throw new DisposedError({
+        argument: "buffer",
+        got: `a disposed buffer ${this}`,
+        accepted: "a buffer that is alive",
+      });
+    }
+    return this.#block.native;
+  }
+
+  /** A view of `countOf(shape)` elements from element `start`, on the same memory. */
+  view(start: number, shape: Shape): DeviceBuffer<D> {
+    checkInteger("buffer.view: 'start'", start, 0, this.length);
+    const checked = checkShape("buffer.view: 'shape'", shape);
+    if (countOf(checked) > this.length - start) {
+      throw new ShapeError({
+        argument: "buffer.view: 'shape'",
+        got: `${shapeText(checked)} from element ${start}`,
+        accepted: `at most ${this.length - start} elements there`,
+      });
+    }
+    void this.native;
+    return new DeviceBuffer(
+      this.device,
+      this.#block,
+      this.dtype,
+      checked,
+      this.byteOffset + start * sizeOf(this.dtype),
+      false,
+    );
+  }
+
+  /** Internal: `length` elements from where this one starts, past its end inside the same block. */
+  spanning(length: number): DeviceBuffer<D> {
+    return new DeviceBuffer(this.device, this.#block, this.dtype, [length], this.byteOffset, false);
+  }
+
+  /** Enqueues a copy of `data` into the buffer; `data` may be changed right after. */
+  write(data: ArrayOf[D]): void {
+    if (dtypeOf(data) !== this.dtype) {
+      throw new DTypeError({
+        argument: "buffer.write: 'data'",
+        got: describe(data),
+        accepted: `a typed array of ${this.dtype}`,
+      });
+    }
+    if (data.length !== this.length) {
+      throw new ShapeError({
+        argument: "buffer.write: 'data'",
+        got: `${data.length} elements`,
+        accepted: `${this.length} elements, shape ${shapeText(this.shape)}`,
+      });
+    }
+    this.device.native.write(this.native, this.byteOffset, data as TypedArray);
+  }
+
+  /** Waits for everything enqueued before, then gives a copy of the contents. @throws DeviceError if any of it failed */
+  async read(): Promise<ArrayOf[D]> {
+    const bytes = await promised<ArrayBuffer>((done) =>
+      this.device.native.read(this.native, this.byteOffset, this.byteLength, done),
+    );
+    return viewAs(this.dtype, bytes);
+  }
+
+  /** Enqueues setting every element to `value`. */
+  fill(value: number): void {
+    if (typeof value !== "number") {
+      throw new ArgumentError({
+        argument: "buffer.fill: 'value'",
+        got: describe(value),
+        accepted: "a number",
+      });
+    }
+    if (this.length > 0) this.device.run("fill", { dtype: this.dtype, n: this.length, value, y: this });
+  }
+
+  /** Enqueues a copy from a buffer of the same type and as many elements. */
+  copyFrom(source: DeviceBuffer<D>): void {
+    if (!(source instanceof DeviceBuffer)) {
+      throw new ArgumentError({
+        argument: "buffer.copyFrom: 'source'",
+        got: describe(source),
+        accepted: "a DeviceBuffer",
+      });
+    }
+    if (source.dtype !== this.dtype) {
+      throw new DTypeError({
+        argument: "buffer.copyFrom: 'source'",
+        got: source.dtype,
+        accepted: this.dtype,
+      });
+    }
+    if (source.length !== this.length) {
+      throw new ShapeError({
+        argument: "buffer.copyFrom: 'source'",
+        got: `${source.length} elements`,
+        accepted: `${this.length} elements`,
+      });
+    }
+    if (this.length > 0) this.device.run("copy", { bytes: this.byteLength, x: source, y: this });
+  }
+
+  /** Frees the memory once what is enqueued has run. Of a view: nothing, its owner holds the memory. */
+  dispose(): void {
+    if (!this.#owner || !this.#block.alive) return;
+    this.#block.alive = false;
+    forgotten.unregister(this.#block);
+    this.#block.native.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** `f32 [2, 3] on cpu:0` */
+  toString(): string {
+    return `${this.dtype} ${shapeText(this.shape)} on ${this.device.info.kind}:${this.device.info.index}`;
+  }
+}

@@ -1,0 +1,105 @@
+// The matrix product as a direct command on buffers.
+
+import { checkBoolean, checkChoice, checkKeys, checkNumber, given } from "../check.js";
+import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import { DeviceBuffer } from "./buffer.js";
+import { type Shape, sameShape } from "./dtype.js";
+
+/** Activations of the epilogue. */
+export type Activation = "none" | "relu" | "gelu" | "tanh" | "sigmoid";
+
+/** Options of `gemm`. */
+export interface GemmOptions {
+  /** a is stored [k, m]. Default false. */
+  readonly transA?: boolean;
+  /** b is stored [n, k]. Default false. */
+  readonly transB?: boolean;
+  /** Default 1. */
+  readonly alpha?: number;
+  /** Default 0: c is overwritten, whatever it held. */
+  readonly beta?: number;
+  /** f32 [n], added to every row. */
+  readonly bias?: DeviceBuffer<"f32">;
+  /** Applied last. Default "none". */
+  readonly activation?: Activation;
+}
+
+function checkMatrix(argument: string, value: unknown): DeviceBuffer<"f32"> {
+  if (!(value instanceof DeviceBuffer))
+    throw new ArgumentError({ argument, got: describe(value), accepted: "a DeviceBuffer" });
+  if (value.dtype !== "f32") throw new DTypeError({ argument, got: value.dtype, accepted: "f32" });
+  if (value.shape.length < 2)
+    throw new ShapeError({ argument, got: `${value}`, accepted: "a matrix, or a batch of matrices" });
+  return value as DeviceBuffer<"f32">;
+}
+
+function matrixOf(shape: Shape, transposed: boolean): [rows: number, cols: number] {
+  const [rows, cols] = shape.slice(-2) as [number, number];
+  return transposed ? [cols, rows] : [rows, cols];
+}
+
+/**
+ * Enqueues c = activation(alpha op(a) op(b) + beta c + bias). Row-major f32; a [m, k], b [k, n], c [m, n], or batches of
+ * them with equal leading dimensions (a or b may be a single matrix that is used for the whole batch). Each element is one
+ * fma chain in ascending k: the same bits on every device and number of threads.
+ * @throws ShapeError, DTypeError, ArgumentError, DisposedError
+ */
+export function gemm(c: DeviceBuffer, a: DeviceBuffer, b: DeviceBuffer, options: GemmOptions = {}): void {
+  checkKeys("gemm", options, ["transA", "transB", "alpha", "beta", "bias", "activation"]);
+  const [C, A, B] = [checkMatrix("gemm: 'c'", c), checkMatrix("gemm: 'a'", a), checkMatrix("gemm: 'b'", b)];
+  const transA = checkBoolean("gemm: 'transA'", given(options.transA, false));
+  const transB = checkBoolean("gemm: 'transB'", given(options.transB, false));
+  const alpha = checkNumber("gemm: 'alpha'", given(options.alpha, 1), "a finite number", () => true);
+  const beta = checkNumber("gemm: 'beta'", given(options.beta, 0), "a finite number", () => true);
+  const activation = checkChoice("gemm: 'activation'", given(options.activation, "none"), [
+    "none",
+    "relu",
+    "gelu",
+    "tanh",
+    "sigmoid",
+  ]);
+  const [m, k] = matrixOf(A.shape, transA);
+  const [kb, n] = matrixOf(B.shape, transB);
+  const [mc, nc] = matrixOf(C.shape, false);
+  const batch = C.shape.slice(0, -2);
+  const batchFits = [A, B].every(({ shape }) => shape.length === 2 || sameShape(shape.slice(0, -2), batch));
+  if (k !== kb || m !== mc || n !== nc || !batchFits) {
+    throw new ShapeError({
+      argument: "gemm: shapes",
+      got: `c ${C}, a ${A}, b ${B}${transA ? ", transA" : ""}${transB ? ", transB" : ""}`,
+      accepted: "c [m, n], op(a) [m, k], op(b) [k, n], and equal batches",
+    });
+  }
+  const { bias } = options;
+  if (
+    bias !== undefined &&
+    !(bias instanceof DeviceBuffer && bias.dtype === "f32" && sameShape(bias.shape, [n]))
+  ) {
+    throw new ShapeError({
+      argument: "gemm: 'bias'",
+      got: `${describe(bias)}`,
+      accepted: `a buffer f32 [${n}]`,
+    });
+  }
+  c.device.run("gemm", {
+    batch: batch.reduce((product, d) => product * d, 1),
+    m,
+    n,
+    k,
+    transA,
+    transB,
+    lda: transA ? m : k,
+    ldb: transB ? k : n,
+    ldc: n,
+    strideA: A.shape.length > 2 ? m * k : 0,
+    strideB: B.shape.length > 2 ? k * n : 0,
+    strideC: m * n,
+    alpha,
+    beta,
+    activation,
+    a: A,
+    b: B,
+    bias,
+    c: C,
+  });
+}

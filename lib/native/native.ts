@@ -1,0 +1,108 @@
+// The typed surface of the addon, one to one with binding/. Nothing here is public.
+
+import { type AdastepError, makeError } from "../errors.js";
+import { load } from "./load.js";
+
+export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array;
+
+/** A device as the machine offers it. */
+export interface DeviceInfo {
+  readonly kind: "cpu" | "cuda";
+  readonly index: number;
+  /** Of the processor or GPU. */
+  readonly name: string;
+  /** Instruction-set level of a CPU (`baseline`, `v3`, `v4`, `neon`), compute capability of a GPU (`8.0`). */
+  readonly capability: string;
+  readonly memoryBytes: number;
+  /** Threads that compute; 0 on a GPU. */
+  readonly threads: number;
+  /** Why it cannot be used, in words; empty if it can. */
+  readonly unavailable: string;
+}
+
+/** Memory of a device, in bytes. */
+export interface MemoryStats {
+  /** In buffers that exist. */
+  readonly live: number;
+  /** Taken from the system: live, and kept for reuse. */
+  readonly reserved: number;
+  /** The largest `live` so far. */
+  readonly peak: number;
+  /** 0 if there is none. */
+  readonly limit: number;
+}
+
+type Callback<T> = (error: AdastepError | undefined, value: T) => void;
+
+export interface NativeBuffer {
+  dispose(): void;
+  bytes(): number;
+}
+
+export interface NativeProgram {
+  run(inputs: readonly TypedArray[], callback: Callback<ArrayBuffer>): void;
+  dispose(): void;
+}
+
+export interface NativeDevice {
+  info(): DeviceInfo;
+  memory(): MemoryStats;
+  alloc(bytes: number): NativeBuffer;
+  submit(words: Float64Array, buffers: readonly NativeBuffer[]): void;
+  /** `inputs` and `outputs` are triples (buffer, byte offset, bytes). */
+  program(
+    words: Float64Array,
+    buffers: readonly NativeBuffer[],
+    inputs: Float64Array,
+    outputs: Float64Array,
+  ): NativeProgram;
+  write(buffer: NativeBuffer, byteOffset: number, data: TypedArray): void;
+  read(buffer: NativeBuffer, byteOffset: number, bytes: number, callback: Callback<ArrayBuffer>): void;
+  sync(callback: Callback<undefined>): void;
+  reset(): void;
+  close(callback: Callback<undefined>): void;
+}
+
+export interface Field {
+  readonly name: string;
+  readonly kind: "choice" | "count" | "real" | "flag" | "dims" | "in" | "out" | "inout";
+  readonly optional: boolean;
+  readonly values: readonly string[];
+}
+
+export interface Schema {
+  readonly ops: readonly { readonly name: string; readonly fields: readonly Field[] }[];
+  /** `states` separated by spaces; `hyper` and `running` count doubles, `step` counts floats. */
+  readonly rules: readonly {
+    readonly name: string;
+    readonly states: string;
+    readonly hyper: number;
+    readonly running: number;
+    readonly step: number;
+  }[];
+}
+
+export interface Native {
+  initialize(factory: typeof makeError): void;
+  devices(): DeviceInfo[];
+  schema(): Schema;
+  liveBytes(): number;
+  open(
+    kind: string,
+    index: number,
+    threads: number,
+    level: string,
+    memoryLimit: number,
+    callback: Callback<NativeDevice>,
+  ): void;
+}
+
+export const native = load() as Native;
+native.initialize(makeError);
+
+/** The result of a native function that ends with a callback, as a promise. */
+export function promised<T>(start: (callback: Callback<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => (error === undefined ? resolve(value) : reject(error)));
+  });
+}

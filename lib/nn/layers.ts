@@ -1,0 +1,126 @@
+// The layers: parameters with the operation that uses them.
+
+import { checkInteger, checkNumber, given } from "../check.js";
+import { ArgumentError, describe } from "../errors.js";
+import { dropout } from "../tensor/dropout.js";
+import { embedding } from "../tensor/embedding.js";
+import { linear } from "../tensor/matmul.js";
+import { layerNorm } from "../tensor/normalize.js";
+import type { Value } from "../tensor/recorder.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { constant, fanInUniform, normal } from "./init.js";
+import { type Declared, Module } from "./module.js";
+
+const MAX_SIZE = 2 ** 31 - 1;
+
+/** x weight^T + bias. Parameters as torch.nn.Linear: weight [outputs, inputs], bias [outputs]. */
+export class Linear extends Module {
+  readonly weight: Declared;
+  readonly bias: Declared | undefined;
+
+  /** @param options.bias default true */
+  constructor(
+    readonly inputs: number,
+    readonly outputs: number,
+    options: { readonly bias?: boolean } = {},
+  ) {
+    super();
+    checkInteger("Linear: 'inputs'", inputs, 1, MAX_SIZE);
+    checkInteger("Linear: 'outputs'", outputs, 1, MAX_SIZE);
+    this.weight = this.declare([outputs, inputs], fanInUniform(inputs));
+    this.bias = given(options.bias, true) ? this.declare([outputs], fanInUniform(inputs)) : undefined;
+  }
+
+  /** x f32 [..., inputs] -> f32 [..., outputs]. */
+  forward(x: Value): Tensor {
+    return linear(x, this.weight.parameter, this.bias?.parameter);
+  }
+}
+
+/** Rows of a table by index. Parameter as torch.nn.Embedding: weight [vocabulary, dim], standard normal. */
+export class Embedding extends Module {
+  readonly weight: Declared;
+
+  constructor(vocabulary: number, dim: number) {
+    super();
+    checkInteger("Embedding: 'vocabulary'", vocabulary, 1, MAX_SIZE);
+    checkInteger("Embedding: 'dim'", dim, 1, MAX_SIZE);
+    this.weight = this.declare([vocabulary, dim], normal(1));
+  }
+
+  /** indices i32 [...] -> f32 [..., dim]. */
+  forward(indices: Value): Tensor {
+    return embedding(this.weight.parameter, indices);
+  }
+}
+
+/** Layer normalisation over the last dimension of size `features`. Parameters weight (ones) and bias (zeros). */
+export class LayerNorm extends Module {
+  readonly weight: Declared;
+  readonly bias: Declared;
+  readonly eps: number;
+
+  /** @param options.eps default 1e-5 */
+  constructor(features: number, options: { readonly eps?: number } = {}) {
+    super();
+    checkInteger("LayerNorm: 'features'", features, 1, MAX_SIZE);
+    this.eps = checkNumber(
+      "LayerNorm: 'eps'",
+      given(options.eps, 1e-5),
+      "a number, 0 or more",
+      (v) => v >= 0,
+    );
+    this.weight = this.declare([features], constant(1));
+    this.bias = this.declare([features], constant(0));
+  }
+
+  /** x f32 [..., features] -> the same shape. */
+  forward(x: Value): Tensor {
+    return layerNorm(x, this.weight.parameter, this.bias.parameter, this.eps);
+  }
+}
+
+/** Dropout with probability p, active in programs that train. */
+export class Dropout extends Module {
+  constructor(readonly p = 0.5) {
+    super();
+    checkNumber("Dropout: 'p'", p, "0 <= p < 1", (v) => v >= 0 && v < 1);
+  }
+
+  forward(x: Value): Tensor {
+    return dropout(x, this.p);
+  }
+}
+
+/** A layer of a Sequential: a module, or a function on tensors such as `relu`. */
+export type Layer = Module | ((x: Tensor) => Tensor);
+
+/** Layers one after the other; their parameters are named by place, as in torch.nn.Sequential: `"0.weight"`. */
+export class Sequential extends Module {
+  readonly layers: readonly Layer[];
+
+  constructor(...layers: Layer[]) {
+    super();
+    for (const [i, layer] of layers.entries()) {
+      if (!(layer instanceof Module) && typeof layer !== "function") {
+        throw new ArgumentError({
+          argument: `Sequential: layer ${i}`,
+          got: describe(layer),
+          accepted: "a Module or a function of a Tensor",
+        });
+      }
+    }
+    this.layers = layers;
+  }
+
+  protected override fields(): Iterable<[string, unknown]> {
+    return this.layers.map((layer, i) => [String(i), layer]);
+  }
+
+  forward(x: Value): Tensor {
+    return this.layers.reduce<Value>(
+      (h, layer) => (layer instanceof Module ? layer.forward(h) : layer(h as Tensor)),
+      x,
+    ) as Tensor;
+  }
+}

@@ -1,0 +1,160 @@
+// A model: named parameters and a forward function.
+
+import { checkInteger, checkKeys, given } from "../check.js";
+import type { DeviceBuffer } from "../device/buffer.js";
+import { Device } from "../device/device.js";
+import { checkShape, countOf, type Shape } from "../device/dtype.js";
+import { ArgumentError, describe, ShapeError } from "../errors.js";
+import { Parameter } from "../tensor/parameter.js";
+import type { Value } from "../tensor/recorder.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { Initializer } from "./init.js";
+
+/** A parameter that has a shape and an initial value but no memory yet. */
+export class Declared {
+  /** Set when the model is placed on a device. */
+  placed: Parameter | undefined;
+  constructor(
+    readonly shape: Shape,
+    readonly init: Initializer,
+  ) {}
+
+  /** The parameter; throws if the model has not been placed. */
+  get parameter(): Parameter {
+    if (!this.placed) {
+      throw new ArgumentError({
+        argument: "model",
+        got: "a model without a device",
+        accepted: "a model after model.to(device)",
+      });
+    }
+    return this.placed;
+  }
+}
+
+/** Options of `model.to`. */
+export interface PlacementOptions {
+  /** Seeds the initial values. Default 0. */
+  readonly seed?: number;
+}
+
+const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that vector loads are aligned
+
+/**
+ * The base of models. A subclass declares parameters and submodules as fields and says what `forward` records:
+ *
+ * ```ts
+ * class Residual extends Module {
+ *   readonly inner = new Linear(64, 64);
+ *   forward(x: Tensor): Tensor { return add(x, relu(this.inner.forward(x))); }
+ * }
+ * ```
+ */
+export abstract class Module {
+  #arena: DeviceBuffer<"f32"> | undefined;
+
+  /** Records what the model does to `x`, inside `device.program(...)`. */
+  abstract forward(x: Value): Tensor;
+
+  /** Declares a parameter: a field of a subclass. */
+  protected declare(shape: readonly number[], init: Initializer): Declared {
+    return new Declared(checkShape("declare: 'shape'", shape), init);
+  }
+
+  /** Parameters declared here and in submodules, by name: `"0.weight"`. One that is used in two places is listed once. */
+  *declared(prefix = "", seen: Set<object> = new Set()): Generator<[name: string, declared: Declared]> {
+    for (const [field, value] of this.fields()) {
+      const name = prefix + field;
+      if ((value instanceof Declared || value instanceof Module) && !seen.has(value)) {
+        seen.add(value);
+        if (value instanceof Declared) yield [name, value];
+        else yield* value.declared(`${name}.`, seen);
+      }
+    }
+  }
+
+  /** The fields that may hold parameters or modules, by the name that they have in files. */
+  protected fields(): Iterable<[string, unknown]> {
+    return Object.entries(this).flatMap(([name, value]): [string, unknown][] =>
+      Array.isArray(value) ? value.map((item, i) => [`${name}.${i}`, item]) : [[name, value]],
+    );
+  }
+
+  /** Gives all parameters memory on the device, in one contiguous arena, and their seeded initial values. */
+  to(device: Device, options: PlacementOptions = {}): this {
+    if (!(device instanceof Device)) {
+      throw new ArgumentError({
+        argument: "model.to: 'device'",
+        got: describe(device),
+        accepted: "a Device",
+      });
+    }
+    checkKeys("model.to", options, ["seed"]);
+    const seed = checkInteger("model.to: 'seed'", given(options.seed, 0), 0);
+    const entries = [...this.declared()];
+    if (entries.some(([, declared]) => declared.placed)) {
+      throw new ArgumentError({
+        argument: "model.to",
+        got: "a model that has a device already",
+        accepted: "a new model",
+      });
+    }
+    const starts: number[] = [];
+    let total = 0;
+    for (const [, { shape }] of entries) {
+      starts.push(total);
+      total += Math.ceil(countOf(shape) / PAD) * PAD;
+    }
+    const arena = device.alloc("f32", [total]);
+    this.#arena = arena;
+    entries.forEach(([name, declared], stream) => {
+      const value = arena.view(starts[stream] as number, declared.shape);
+      declared.init(value, { seed, stream });
+      declared.placed = new Parameter(name, value);
+    });
+    return this;
+  }
+
+  /** All parameters, in the order of declaration. */
+  parameters(): Parameter[] {
+    return [...this.declared()].map(([, declared]) => declared.parameter);
+  }
+
+  /** Copies of all parameters by name. */
+  async state(): Promise<Record<string, { shape: Shape; data: Float32Array }>> {
+    const parameters = this.parameters();
+    const arrays = await Promise.all(parameters.map((parameter) => parameter.value.read()));
+    return Object.fromEntries(
+      parameters.map(({ name, shape }, i) => [name, { shape, data: arrays[i] as Float32Array }]),
+    );
+  }
+
+  /** Writes parameters by name; the names and sizes must be exactly those of the model. Nothing is written if one is not. */
+  load(state: Readonly<Record<string, { readonly shape: Shape; readonly data: Float32Array }>>): void {
+    const parameters = this.parameters();
+    const names = parameters.map(({ name }) => name);
+    checkKeys("model.load", state, names);
+    for (const { name, shape, value } of parameters) {
+      const entry = state[name];
+      if (!entry)
+        throw new ArgumentError({ argument: "model.load", got: `no "${name}"`, accepted: names.join(", ") });
+      if (entry.shape.join() !== shape.join() || entry.data.length !== value.length) {
+        throw new ShapeError({
+          argument: `model.load: '${name}'`,
+          got: `[${entry.shape.join(", ")}]`,
+          accepted: `[${shape.join(", ")}]`,
+        });
+      }
+    }
+    for (const { name, value } of parameters) value.write((state[name] as { data: Float32Array }).data);
+  }
+
+  /** Frees the parameters. */
+  dispose(): void {
+    this.#arena?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

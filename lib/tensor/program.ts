@@ -1,0 +1,342 @@
+// A recorded step: made once by running user code, then replayed by one native call per run.
+
+import { checkBoolean, checkInteger, checkKeys, given } from "../check.js";
+import type { DeviceBuffer } from "../device/buffer.js";
+import { Device } from "../device/device.js";
+import {
+  type ArrayOf,
+  checkDType,
+  checkShape,
+  countOf,
+  type DType,
+  dtypeOf,
+  type Shape,
+  shapeText,
+  sizeOf,
+  viewAs,
+} from "../device/dtype.js";
+import { encode, type Fields } from "../device/encode.js";
+import { ArgumentError, DisposedError, DTypeError, describe, ShapeError } from "../errors.js";
+import { type NativeProgram, promised, type TypedArray } from "../native/native.js";
+import { disableDropout } from "./dropout.js";
+import { fuse } from "./fuse.js";
+import { listing } from "./listing.js";
+import { type Plan, plan } from "./plan.js";
+import { prune } from "./prune.js";
+import { type Node, Recorder } from "./recorder.js";
+import { type Memory, type Scalar, Tensor } from "./tensor.js";
+
+/** The type and shape of an input. */
+export interface InputSpec<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: Shape;
+}
+
+function spec<D extends DType>(dtype: D, shape: Shape): InputSpec<D> {
+  return { dtype, shape: checkShape(`${dtype}: 'shape'`, shape) };
+}
+
+/** An f32 input of the shape: `f32(128, 784)`. */
+export const f32 = (...shape: number[]): InputSpec<"f32"> => spec("f32", shape);
+/** An i32 input of the shape. */
+export const i32 = (...shape: number[]): InputSpec<"i32"> => spec("i32", shape);
+/** A u8 input of the shape. */
+export const u8 = (...shape: number[]): InputSpec<"u8"> => spec("u8", shape);
+
+type Inputs = Readonly<Record<string, InputSpec>>;
+type Results = Readonly<Record<string, Tensor>>;
+type TensorsOf<I extends Inputs> = { readonly [K in keyof I]: Tensor };
+/** What a run takes: a typed array per input. */
+export type BatchOf<I extends Inputs> = { readonly [K in keyof I]: ArrayOf[I[K]["dtype"]] };
+/** What a run gives: a number for each scalar, a typed array for each other result. */
+export type ResultsOf<R extends Results> = {
+  [K in keyof R]: R[K] extends Scalar ? number : Float32Array | Int32Array | Uint8Array;
+};
+
+/** Options of `device.program`. */
+export interface ProgramOptions {
+  /** Seeds dropout. Default 0. */
+  readonly seed?: number;
+  /** Whether dropout is active. Default: if the program minimises something. */
+  readonly training?: boolean;
+}
+
+/** Bytes that a program uses. */
+export interface ProgramBytes {
+  /** Of intermediates, inputs and results, with reuse: all that the program allocates. */
+  readonly arena: number;
+  /** The same without reuse. */
+  readonly unshared: number;
+  /** Of buffers outside that it reads or writes: parameters, gradients, optimizer state. */
+  readonly external: number;
+}
+
+/** What native code needs to run a list: words, buffers, and where inputs and results are. */
+interface Compiled {
+  readonly native: NativeProgram;
+  readonly arena: DeviceBuffer<"u8">;
+}
+
+function tripleOf(index: (memory: Memory) => { buffer: number; offset: number }, tensor: Tensor): number[] {
+  const place = index(tensor.memory);
+  return [place.buffer, place.offset + tensor.byteOffset, tensor.length * sizeOf(tensor.dtype)];
+}
+
+function compile(
+  device: Device,
+  nodes: readonly Node[],
+  planned: Plan,
+  inputs: Tensor[],
+  outputs: Tensor[],
+): Compiled {
+  const arena = device.allocUninitialized("u8", [planned.bytes]);
+  const buffers: DeviceBuffer[] = [arena];
+  const place = (memory: Memory): { buffer: number; offset: number } => {
+    if (memory.external === undefined) return { buffer: 0, offset: planned.offsets.get(memory) ?? 0 };
+    const { external } = memory;
+    let buffer = buffers.findIndex((known) => known.native === external.native);
+    if (buffer < 0) buffer = buffers.push(external) - 1;
+    return { buffer, offset: external.byteOffset };
+  };
+  const words: number[] = [];
+  for (const node of nodes) {
+    const fields: Record<string, Fields[string]> = {};
+    for (const [name, value] of Object.entries(node.fields)) {
+      if (typeof value !== "object" || Array.isArray(value)) fields[name] = value as Fields[string];
+    }
+    for (const { field, memory, byteOffset } of node.spans) {
+      const { buffer, offset } = place(memory);
+      fields[field] = { buffer, offset: offset + byteOffset };
+    }
+    encode(words, node.op.name, fields);
+  }
+  const inputWords = inputs.flatMap((tensor) => tripleOf(place, tensor));
+  const outputWords = outputs.flatMap((tensor) => tripleOf(place, tensor));
+  const native = device.native.program(
+    Float64Array.from(words),
+    buffers.map((buffer) => buffer.native),
+    Float64Array.from(inputWords),
+    Float64Array.from(outputWords),
+  );
+  return { native, arena };
+}
+
+/** A recorded step. Made by `device.program`; ends with `dispose()` or `using`. */
+export class Program<I extends Inputs = Inputs, R extends Results = Results> {
+  readonly device: Device;
+  readonly inputs: I;
+  readonly bytes: ProgramBytes;
+  readonly #recorder: Recorder;
+  readonly #results: R;
+  readonly #single: boolean;
+  readonly #nodes: readonly Node[];
+  readonly #compiled: Compiled;
+  #disposed = false;
+
+  /** Internal: use `device.program`. */
+  constructor(
+    device: Device,
+    inputs: I,
+    body: (tensors: TensorsOf<I>) => Tensor | R,
+    options: ProgramOptions = {},
+  ) {
+    checkKeys("device.program", options, ["seed", "training"]);
+    this.device = device;
+    this.inputs = checkInputs(inputs);
+    this.#recorder = new Recorder(device, checkInteger("device.program: 'seed'", given(options.seed, 0), 0));
+    const tensors = Object.fromEntries(
+      Object.entries(inputs).map(([name, s]) => [name, new Tensor(s.dtype, s.shape)]),
+    );
+    const returned = this.#recorder.record(() => body(tensors as TensorsOf<I>));
+    this.#single = returned instanceof Tensor;
+    this.#results = checkResults(returned) as R;
+    const training =
+      options.training === undefined
+        ? this.#recorder.minimizes
+        : checkBoolean("device.program: 'training'", options.training);
+    if (!training) disableDropout(this.#recorder.nodes);
+
+    const outputs = Object.values(this.#results);
+    const roots = new Set(outputs.map((tensor) => tensor.memory));
+    this.#nodes = fuse(prune(this.#recorder.nodes, roots), roots);
+    const fed = [...Object.values(tensors), ...this.#recorder.scalars.map((slot) => slot.tensor)];
+    const planned = plan(
+      this.#nodes,
+      fed.map((tensor) => tensor.memory),
+      roots,
+    );
+    this.#compiled = compile(device, this.#nodes, planned, fed, outputs);
+    this.bytes = {
+      arena: planned.bytes,
+      unshared: planned.unsharedBytes,
+      external: externalBytes(this.#nodes),
+    };
+  }
+
+  /** How many times it has run; random operations draw by it. Set it to continue a run that was interrupted. */
+  get step(): number {
+    return this.#recorder.step;
+  }
+  set step(value: number) {
+    this.#recorder.step = checkInteger("program.step", value, 0);
+  }
+
+  /**
+   * Runs the step: copies `batch` in, enqueues everything in one native call, and resolves with the results. Runs that are
+   * started before others have ended queue up in order.
+   * @throws ShapeError, DTypeError, ArgumentError for a batch that does not fit; the promise rejects with a DeviceError for
+   * what the device finds.
+   */
+  run(batch: BatchOf<I>): Promise<ResultsOf<R>> {
+    const arrays = this.#arraysOf(batch);
+    const scalars = this.#recorder.scalars.map((slot) => Float64Array.from(slot.supply()));
+    this.#recorder.step += 1;
+    for (const hook of this.#recorder.onRun) hook();
+    const { native } = this.#compiled;
+    return promised<ArrayBuffer>((done) => native.run([...arrays, ...scalars], done)).then((bytes) =>
+      this.#unpack(bytes),
+    );
+  }
+
+  #arraysOf(batch: BatchOf<I>): TypedArray[] {
+    if (this.#disposed) {
+      throw new DisposedError({
+        argument: "program.run",
+        got: "a disposed program",
+        accepted: "a program that is alive",
+      });
+    }
+    const names = Object.keys(this.inputs);
+    checkKeys("program.run", batch, names);
+    return names.map((name) => {
+      const { dtype, shape } = this.inputs[name] as InputSpec;
+      const data = (batch as Record<string, unknown>)[name];
+      if (dtypeOf(data) !== dtype) {
+        throw new DTypeError({
+          argument: `program.run: '${name}'`,
+          got: describe(data),
+          accepted: `a typed array of ${dtype}`,
+        });
+      }
+      const array = data as TypedArray;
+      if (array.length !== countOf(shape)) {
+        throw new ShapeError({
+          argument: `program.run: '${name}'`,
+          got: `${array.length} elements`,
+          accepted: `${countOf(shape)} elements, shape ${shapeText(shape)}`,
+        });
+      }
+      return array;
+    });
+  }
+
+  #unpack(bytes: ArrayBuffer): ResultsOf<R> {
+    const unpacked: Record<string, unknown> = {};
+    let offset = 0;
+    for (const [name, tensor] of Object.entries(this.#results)) {
+      const size = tensor.length * sizeOf(tensor.dtype);
+      const view = viewAs(tensor.dtype, bytes.slice(offset, offset + size));
+      unpacked[name] = tensor.rank === 0 ? view[0] : view;
+      offset += size;
+    }
+    return (this.#single ? unpacked.result : unpacked) as ResultsOf<R>;
+  }
+
+  /** Frees the program's memory once the runs that were started have ended. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#compiled.native.dispose();
+    this.#compiled.arena.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The operations in the order in which they run, one a line, with the user code that recorded them. */
+  toString(): string {
+    return listing(this.#nodes);
+  }
+}
+
+function checkInputs<I extends Inputs>(inputs: I): I {
+  if (typeof inputs !== "object" || inputs === null) {
+    throw new ArgumentError({
+      argument: "device.program: 'inputs'",
+      got: describe(inputs),
+      accepted: "an object of f32(...), i32(...), u8(...)",
+    });
+  }
+  for (const [name, input] of Object.entries(inputs)) {
+    checkDType(`device.program: input '${name}'`, input?.dtype);
+    checkShape(`device.program: input '${name}'`, input.shape);
+  }
+  return inputs;
+}
+
+function checkResults(returned: unknown): Results {
+  const results = returned instanceof Tensor ? { result: returned } : returned;
+  const valid =
+    typeof results === "object" &&
+    results !== null &&
+    Object.values(results).every((value) => value instanceof Tensor);
+  if (!valid) {
+    throw new ArgumentError({
+      argument: "device.program: the function's result",
+      got: describe(returned),
+      accepted: "a Tensor or an object of Tensors",
+    });
+  }
+  return results as Results;
+}
+
+function externalBytes(nodes: readonly Node[]): number {
+  const buffers = new Map<string, number>();
+  const natives = new Map<unknown, number>();
+  for (const { memory } of nodes.flatMap((node) => node.spans)) {
+    if (!memory.external) continue;
+    const { native, byteOffset, byteLength } = memory.external;
+    if (!natives.has(native)) natives.set(native, natives.size);
+    buffers.set(`${natives.get(native)}:${byteOffset}`, byteLength);
+  }
+  return [...buffers.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+declare module "../device/device.js" {
+  interface Device {
+    /**
+     * Records a step: calls `body` once with symbolic inputs; what it returns is what each run gives back.
+     *
+     * ```ts
+     * using step = device.program({ x: f32(128, 784), y: i32(128) }, ({ x, y }) => adam.minimize(crossEntropy(model.forward(x), y)));
+     * const { loss, gradNorm } = await step.run({ x, y });
+     * ```
+     */
+    program<I extends Inputs, T extends Tensor>(
+      inputs: I,
+      body: (tensors: TensorsOf<I>) => T,
+      options?: ProgramOptions,
+    ): SingleProgram<I, T>;
+    program<I extends Inputs, R extends Results>(
+      inputs: I,
+      body: (tensors: TensorsOf<I>) => R,
+      options?: ProgramOptions,
+    ): Program<I, R>;
+  }
+}
+
+/** A program whose function returns one tensor: a run gives that one result. */
+export type SingleProgram<I extends Inputs, T extends Tensor> = Omit<Program<I>, "run"> & {
+  run(batch: BatchOf<I>): Promise<T extends Scalar ? number : Float32Array | Int32Array | Uint8Array>;
+};
+
+// The device layer does not know the tensor layer, so the method is added here, where both are known.
+Device.prototype.program = function program(
+  this: Device,
+  inputs: Inputs,
+  body: never,
+  options?: ProgramOptions,
+) {
+  return new Program(this, inputs, body, options);
+} as Device["program"];

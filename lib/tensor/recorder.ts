@@ -1,0 +1,185 @@
+// The recording of a program: a flat list of operations in the order in which they will run.
+
+import { DeviceBuffer } from "../device/buffer.js";
+import type { Device } from "../device/device.js";
+import { type DType, type Shape, sizeOf } from "../device/dtype.js";
+import { type OpSchema, opSchema } from "../device/encode.js";
+import { ArgumentError, describe } from "../errors.js";
+import { Parameter } from "./parameter.js";
+import { Memory, Tensor } from "./tensor.js";
+
+/** What operations take as a value: tensors, parameters, buffers; numbers where they are broadcast. */
+export type Value = Tensor | Parameter | DeviceBuffer;
+
+/** A field of an operation while it is recorded. */
+export type NodeField = number | string | boolean | readonly number[] | Tensor | DeviceBuffer | undefined;
+
+/** Memory that an operation touches. */
+export interface Span {
+  readonly field: string;
+  readonly kind: "in" | "out" | "inout";
+  readonly memory: Memory;
+  readonly byteOffset: number;
+}
+
+/** For each argument that has a gradient, how to record it, given the gradients of the node's results. */
+export type Gradient = (gradients: readonly Tensor[]) => readonly (readonly [Tensor, () => Tensor])[];
+
+/** A recorded operation. */
+export interface Node {
+  readonly op: OpSchema;
+  readonly fields: Record<string, NodeField>;
+  spans: Span[];
+  /** The line of user code that recorded it, for listings. */
+  readonly at: string;
+}
+
+/** A value of the list with its derivative: what reverse mode walks. Views have one without being operations. */
+export interface Derived {
+  readonly results: readonly Tensor[];
+  readonly args: readonly Tensor[];
+  readonly gradient: Gradient;
+}
+
+/** Scalars that the host supplies at every run. */
+export interface ScalarSlot {
+  readonly tensor: Tensor;
+  readonly supply: () => ArrayLike<number>;
+}
+
+let current: Recorder | undefined;
+
+/** The list that is being recorded; operations on tensors exist only inside `device.program(...)`. */
+export function recording(operation: string): Recorder {
+  if (!current) {
+    throw new ArgumentError({
+      argument: operation,
+      got: "a call outside of a recording",
+      accepted: "a call inside device.program(...)",
+    });
+  }
+  return current;
+}
+
+export class Recorder {
+  readonly nodes: Node[] = [];
+  readonly derived: Derived[] = [];
+  readonly scalars: ScalarSlot[] = [];
+  /** Called at every run, after the scalars have been supplied. */
+  readonly onRun: (() => void)[] = [];
+  /** Nodes that minimise something make dropout active. */
+  minimizes = false;
+  /** The next stream of random numbers. */
+  stream = 0;
+  /** Which run this is, from 0: random operations draw anew at every run. */
+  step = 0;
+  #counter: Tensor | undefined;
+  readonly #lifted = new Map<DeviceBuffer, Tensor>();
+
+  constructor(
+    readonly device: Device,
+    readonly seed: number,
+  ) {}
+
+  /** Runs `body` with this as the list that operations are recorded to. */
+  record<T>(body: () => T): T {
+    const outer = current;
+    current = this;
+    try {
+      return body();
+    } finally {
+      current = outer;
+    }
+  }
+
+  /** A tensor for a value: buffers and parameters are read and written in place. */
+  lift(argument: string, value: unknown): Tensor {
+    if (value instanceof Tensor) return value;
+    const buffer = value instanceof Parameter ? value.value : value;
+    if (!(buffer instanceof DeviceBuffer)) {
+      throw new ArgumentError({
+        argument,
+        got: describe(value),
+        accepted: "a Tensor, a Parameter or a DeviceBuffer",
+      });
+    }
+    this.device.own(argument, buffer);
+    let tensor = this.#lifted.get(buffer);
+    if (!tensor) {
+      tensor = new Tensor(buffer.dtype, buffer.shape, new Memory(buffer.byteLength, buffer));
+      this.#lifted.set(buffer, tensor);
+    }
+    return tensor;
+  }
+
+  /** Records an operation. Fields that are tensors or buffers become spans, by the operation's schema. */
+  emit(name: string, fields: Record<string, NodeField>): void {
+    const op = opSchema(name);
+    const spans: Span[] = [];
+    for (const { name: field, kind } of op.fields) {
+      const value = fields[field];
+      if ((kind !== "in" && kind !== "out" && kind !== "inout") || value === undefined) continue;
+      const tensor = this.lift(`${name}: '${field}'`, value);
+      spans.push({ field, kind, memory: tensor.memory, byteOffset: tensor.byteOffset });
+    }
+    this.nodes.push({ op, fields, spans, at: callSite() });
+  }
+
+  /** Declares the derivative of results with respect to args. */
+  derive(results: readonly Tensor[], args: readonly Tensor[], gradient: Gradient): void {
+    this.derived.push({ results, args, gradient });
+  }
+
+  /** A tensor whose elements are all `value`. */
+  full(shape: Shape, value: number): Tensor {
+    const tensor = new Tensor("f32", shape, undefined, 0, value);
+    if (tensor.length > 0) this.emit("fill", { dtype: "f32", n: tensor.length, value, y: tensor });
+    return tensor;
+  }
+
+  /** `count` doubles that `supply` gives at every run. */
+  supplied(count: number, supply: () => ArrayLike<number>): Tensor {
+    const tensor = new Tensor("f64", [count]);
+    this.scalars.push({ tensor, supply });
+    return tensor;
+  }
+
+  /** The number of the run, f64 [1]. */
+  stepCounter(): Tensor {
+    this.#counter ??= this.supplied(1, () => [this.step]);
+    return this.#counter;
+  }
+
+  /** Makes `tensor` end up in `buffer`: written there at once where possible, else copied. */
+  leaveIn(tensor: Tensor, buffer: DeviceBuffer): void {
+    const { memory } = tensor;
+    const whole = tensor.byteOffset === 0 && tensor.length * sizeOf(tensor.dtype) === memory.bytes;
+    if (
+      memory.external === undefined &&
+      whole &&
+      !this.scalars.some((slot) => slot.tensor.memory === memory)
+    ) {
+      memory.external = buffer;
+    } else {
+      this.emit("copy", { bytes: buffer.byteLength, x: tensor, y: buffer });
+    }
+  }
+}
+
+/** A new tensor of the shape and, unless said otherwise, f32. */
+export function output(shape: Shape, dtype: DType = "f32"): Tensor {
+  return new Tensor(dtype, shape);
+}
+
+const LIBRARY = /[\\/](lib|dist)[\\/](tensor|nn|optim|train|device)[\\/]/;
+
+/** The first stack frame outside of the library. */
+function callSite(): string {
+  const frames = new Error().stack?.split("\n").slice(2) ?? [];
+  return (
+    frames
+      .find((frame) => !LIBRARY.test(frame))
+      ?.trim()
+      .replace(/^at /, "") ?? ""
+  );
+}

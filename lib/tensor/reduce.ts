@@ -1,0 +1,138 @@
+// Sums, means, maxima over an axis or over everything, each beside its gradient.
+
+import { checkInteger } from "../check.js";
+import { countOf, type Shape, shapeText } from "../device/dtype.js";
+import { DTypeError, ShapeError } from "../errors.js";
+import { output, recording, type Value } from "./recorder.js";
+import { broadcastTo, reshape } from "./shape.js";
+import { asScalar, type Scalar, type Tensor } from "./tensor.js";
+
+/** Options of a reduction over one axis. */
+export interface AxisOptions {
+  /** Which dimension; negative counts from the end. */
+  readonly axis: number;
+  /** Keeps the dimension, with size 1. Default: it goes. */
+  readonly keepDims?: boolean;
+}
+
+/** A dimension from 0 of one that may count from the end. */
+export function checkAxis(operation: string, axis: number, rank: number): number {
+  checkInteger(`${operation}: 'axis'`, axis, -rank, rank - 1);
+  return axis < 0 ? axis + rank : axis;
+}
+
+function liftF32(operation: string, value: Value): Tensor {
+  const x = recording(operation).lift(`${operation}: 'x'`, value);
+  if (x.dtype !== "f32")
+    throw new DTypeError({ argument: `${operation}: 'x'`, got: `${x}`, accepted: "f32 (use cast)" });
+  return x;
+}
+
+/** Reduces dimensions `from` to `to` (exclusive) of x, which become size 1. */
+function reduce(fn: string, x: Tensor, from: number, to: number, scale = 1): Tensor {
+  const [outer, n, inner] = [x.shape.slice(0, from), x.shape.slice(from, to), x.shape.slice(to)];
+  const y = output([...outer, ...n.map(() => 1), ...inner]);
+  recording(fn).emit("reduce", {
+    fn,
+    outer: countOf(outer),
+    n: countOf(n),
+    inner: countOf(inner),
+    scale,
+    x,
+    y,
+  });
+  return y;
+}
+
+/** The shape without, or with 1 for, the reduced dimensions. */
+function shapeAfter(x: Tensor, from: number, to: number, keepDims: boolean): Shape {
+  return keepDims
+    ? x.shape.map((d, i) => (i >= from && i < to ? 1 : d))
+    : [...x.shape.slice(0, from), ...x.shape.slice(to)];
+}
+
+function linear(
+  operation: string,
+  value: Value,
+  options: AxisOptions | undefined,
+  scaleOf: (n: number) => number,
+): Tensor {
+  const x = liftF32(operation, value);
+  const [from, to] = rangeOf(operation, x, options);
+  const scale = scaleOf(countOf(x.shape.slice(from, to)));
+  const kept = reduce("sum", x, from, to, scale);
+  recording(operation).derive([kept], [x], ([g]) => [[x, () => broadcastTo(g as Tensor, x.shape, scale)]]);
+  return reshape(kept, shapeAfter(x, from, to, options?.keepDims ?? false));
+}
+
+function rangeOf(operation: string, x: Tensor, options: AxisOptions | undefined): [number, number] {
+  if (!options) return [0, x.rank];
+  const axis = checkAxis(operation, options.axis, x.rank);
+  return [axis, axis + 1];
+}
+
+/** The sum of all elements, or over one axis: `sum(x)`, `sum(x, { axis: -1 })`. */
+export function sum(x: Value): Scalar;
+export function sum(x: Value, options: AxisOptions): Tensor;
+export function sum(x: Value, options?: AxisOptions): Tensor {
+  return linear("sum", x, options, () => 1);
+}
+
+/** The mean of all elements, or over one axis; of nothing it is NaN. */
+export function mean(x: Value): Scalar;
+export function mean(x: Value, options: AxisOptions): Tensor;
+export function mean(x: Value, options?: AxisOptions): Tensor {
+  return linear("mean", x, options, (n) => (n === 0 ? Number.NaN : 1 / n));
+}
+
+/** The largest element over an axis (or of all); no gradient. */
+export function max(value: Value, options?: AxisOptions): Tensor {
+  const x = liftF32("max", value);
+  const [from, to] = rangeOf("max", x, options);
+  return reshape(reduce("max", x, from, to), shapeAfter(x, from, to, options?.keepDims ?? false));
+}
+
+/** The sum of the squares of all elements; no gradient. */
+export function sumOfSquares(value: Value): Scalar {
+  const x = liftF32("sumOfSquares", value);
+  return asScalar(reshape(reduce("sumSquares", x, 0, x.rank), []));
+}
+
+/** The index of the largest element along the last axis, i32; the first of equals, NaN counts as largest. */
+export function argmax(value: Value): Tensor {
+  const x = liftF32("argmax", value);
+  const cols = x.shape[x.rank - 1];
+  if (cols === undefined || cols === 0) {
+    throw new ShapeError({
+      argument: "argmax: 'x'",
+      got: `${x}`,
+      accepted: "at least one element along the last axis",
+    });
+  }
+  const y = output(x.shape.slice(0, -1), "i32");
+  recording("argmax").emit("argmax", { rows: y.length, cols, x, y });
+  return y;
+}
+
+/** Sums `x` down to `shape`, which broadcasts to x's: the gradient of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  const lead = x.rank - shape.length;
+  if (lead < 0)
+    throw new ShapeError({
+      argument: "sumTo",
+      got: `${x}`,
+      accepted: `what ${shapeText(shape)} broadcasts to`,
+    });
+  if (x.constant !== undefined) {
+    const times = x.length / Math.max(1, countOf(shape));
+    return x.length === countOf(shape)
+      ? reshape(x, shape)
+      : recording("sumTo").full(shape, Math.fround(x.constant * times));
+  }
+  let result = lead > 0 ? reduce("sum", x, 0, lead) : x;
+  for (let i = 0; i < shape.length; i++) {
+    const axis = lead + i;
+    if (shape[i] === 1 && result.shape[axis] !== 1) result = reduce("sum", result, axis, axis + 1);
+  }
+  return reshape(result, shape);
+}

@@ -1,0 +1,169 @@
+// What optimizers share: options, clipping, schedules, state, flat memory.
+
+import { expect } from "chai";
+import {
+  AdaGrad,
+  Adam,
+  AdamW,
+  add,
+  constantSchedule,
+  cosine,
+  f32,
+  Linear,
+  meanSquaredError,
+  mul,
+  parameter,
+  relu,
+  Sequential,
+  SGD,
+  sum,
+  warmup,
+} from "../../lib/index.js";
+import { onEachDevice } from "../support/devices.js";
+import { expectError } from "../support/errors.js";
+import { distance, floats } from "../support/numbers.js";
+
+onEachDevice("optimizers", (device) => {
+  it("refuse bad options", async () => {
+    using w = device().alloc("f32", [3]);
+    const p = [parameter("w", w)];
+    for (const Optimizer of [SGD, AdaGrad, Adam, AdamW]) {
+      for (const lr of [-1, Number.NaN, Number.POSITIVE_INFINITY, "1", null]) {
+        await expectError(
+          "ADASTEP_ARGUMENT",
+          new RegExp(`${Optimizer.name}: 'lr'.*0 or more`),
+          () => new Optimizer(p, { lr } as never),
+        );
+      }
+      await expectError("ADASTEP_ARGUMENT", /'weightDecay'/, () => new Optimizer(p, { weightDecay: -1 }));
+      await expectError(
+        "ADASTEP_ARGUMENT",
+        /"learningRate"/,
+        () => new Optimizer(p, { learningRate: 1 } as never),
+      );
+      await expectError("ADASTEP_ARGUMENT", /'parameters'/, () => new Optimizer([]));
+      await expectError("ADASTEP_ARGUMENT", /'parameters'/, () => new Optimizer([w] as never));
+      await expectError("ADASTEP_ARGUMENT", /two named "w"/, () => new Optimizer([...p, ...p]));
+    }
+    await expectError("ADASTEP_ARGUMENT", /betas\[1\].*1/, () => new Adam(p, { betas: [0.9, 1] }));
+    await expectError("ADASTEP_ARGUMENT", /'betas'/, () => new Adam(p, { betas: 0.9 } as never));
+    await expectError("ADASTEP_ARGUMENT", /'nesterov'/, () => new SGD(p, { nesterov: true }));
+    await expectError("ADASTEP_ARGUMENT", /'eps'/, () => new AdaGrad(p, { eps: -1 }));
+    using sgd = new SGD(p);
+    (sgd.groups[0] as { lr: number }).lr = Number.NaN;
+    await expectError("ADASTEP_ARGUMENT", /'lr'.*NaN/, () => sgd.step());
+  });
+
+  it("take a new lr at the next step, without recording again", async () => {
+    using w = device().from(Float32Array.of(10));
+    using sgd = new SGD([parameter("w", w)], { lr: 1 });
+    using step = device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w))));
+    await step.run({ x: Float32Array.of(1) });
+    (sgd.groups[0] as { lr: number }).lr = 0.5;
+    await step.run({ x: Float32Array.of(1) });
+    expect([...(await w.read())]).to.deep.equal([8.5]);
+  });
+
+  it("clip by the global norm over all parameters", async () => {
+    using a = device().from(Float32Array.of(0, 0));
+    using b = device().from(Float32Array.of(0));
+    using sgd = new SGD([parameter("a", a), parameter("b", b)], { lr: 1 });
+    using step = device().program({ x: f32(2), y: f32(1) }, ({ x, y }) => {
+      const loss = sum(mul(x, a));
+      return { ...sgd.minimize(add(loss, sum(mul(y, b))), { clipNorm: 2 }) };
+    });
+    const { gradNorm } = await step.run({ x: Float32Array.of(2, 4), y: Float32Array.of(4) });
+    expect(gradNorm).to.equal(6);
+    const scale = 2 / (6 + 1e-6);
+    expect(distance(await a.read(), [-2 * scale, -4 * scale])).to.be.below(1e-6);
+    expect(distance(await b.read(), [-4 * scale])).to.be.below(1e-6);
+    await step.run({ x: Float32Array.of(0.5, 0), y: Float32Array.of(0) });
+    expect(
+      distance(await a.read(), [-2 * scale - 0.5, -4 * scale]),
+      "a short gradient is left alone",
+    ).to.be.below(1e-6);
+  });
+
+  it("follow a schedule by the steps taken", async () => {
+    using w = device().from(Float32Array.of(0));
+    using sgd = new SGD([parameter("w", w)], { lr: 1 });
+    const schedule = warmup(2).then(cosine({ steps: 4, to: 0.5 }));
+    using step = device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { schedule }));
+    let expected = 0;
+    for (let i = 0; i < 8; i++) {
+      await step.run({ x: Float32Array.of(1) });
+      expected -= schedule(i);
+      expect((await w.read())[0]).to.be.closeTo(expected, 1e-6);
+    }
+  });
+
+  it("hold a model in one segment, and continue from state() bit for bit", async () => {
+    const make = () => {
+      const model = new Sequential(new Linear(5, 7), relu, new Linear(7, 3)).to(device(), { seed: 2 });
+      const adam = new AdamW(model.parameters(), { lr: 0.01 });
+      const step = device().program({ x: f32(4, 5), y: f32(4, 3) }, ({ x, y }) =>
+        adam.minimize(meanSquaredError(model.forward(x), y)),
+      );
+      return { model, adam, step };
+    };
+    const batch = (i: number) => ({ x: floats(i, 20), y: floats(i + 99, 12) });
+    const one = make();
+    const updates = String(one.step).match(/ update /g) ?? [];
+    expect(updates, "one update for all parameters").to.have.length(1);
+    for (let i = 0; i < 10; i++) await one.step.run(batch(i));
+    const two = make();
+    two.model.load(await one.model.state());
+    two.adam.load(await one.adam.state());
+    expect(two.adam.stepCount).to.equal(10);
+    for (let i = 10; i < 20; i++) {
+      const [a, b] = await Promise.all([one.step.run(batch(i)), two.step.run(batch(i))]);
+      expect(a).to.deep.equal(b);
+    }
+    expect(await two.model.state()).to.deep.equal(await one.model.state());
+    expect(Object.keys((await one.adam.state()).parameters)).to.deep.equal([
+      "0.weight",
+      "0.bias",
+      "2.weight",
+      "2.bias",
+    ]);
+    const state = await one.adam.state();
+    const { "0.bias": _, ...rest } = state.parameters;
+    await expectError("ADASTEP_SHAPE", /0\.bias\.exp_avg/, () =>
+      two.adam.load({ ...state, parameters: rest }),
+    );
+    for (const { model, adam, step } of [one, two]) for (const thing of [step, adam, model]) thing.dispose();
+  });
+
+  it("update a thousand small parameters of one's own", async () => {
+    const parameters = Array.from({ length: 1000 }, (_, i) => {
+      const value = device().from(Float32Array.of(i, -i));
+      return parameter(`p${i}`, value, device().from(Float32Array.of(1, 2)));
+    });
+    using sgd = new SGD(parameters, { lr: 0.5 });
+    sgd.step();
+    expect([...((await parameters[10]?.value.read()) ?? [])]).to.deep.equal([9.5, -11]);
+    for (const { value, grad } of parameters) {
+      value.dispose();
+      grad?.dispose();
+    }
+  });
+});
+
+describe("schedules", () => {
+  it("are pure functions of the step", async () => {
+    expect(constantSchedule(0.5)(1e6)).to.equal(0.5);
+    expect([0, 1, 2, 3, 9].map(warmup(4))).to.deep.equal([0.25, 0.5, 0.75, 1, 1]);
+    const c = cosine({ steps: 10 });
+    expect(c(0)).to.equal(1);
+    expect(c(5)).to.be.closeTo(0.5, 1e-12);
+    expect(c(10)).to.be.closeTo(0, 1e-12);
+    expect(c(11)).to.equal(c(10));
+    const both = warmup(2)
+      .then(cosine({ steps: 2, to: 0.1 }))
+      .then(constantSchedule(0.01));
+    expect([0, 1, 2, 3, 4, 100].map((step) => both(step))).to.deep.equal([0.5, 1, 1, 0.55, 0.01, 0.01]);
+    await expectError("ADASTEP_ARGUMENT", /warmup: 'steps'.*0/, () => warmup(0));
+    await expectError("ADASTEP_ARGUMENT", /cosine: 'steps'.*1\.5/, () => cosine({ steps: 1.5 }));
+    await expectError("ADASTEP_ARGUMENT", /"from"/, () => cosine({ steps: 1, from: 0 } as never));
+  });
+});
