@@ -1,53 +1,21 @@
 // A recorded step: made once by running user code, then replayed by one native call per run.
 
 import { checkBoolean, checkInteger, checkKeys, given } from "../check.js";
-import type { DeviceBuffer } from "../device/buffer.js";
 import { Device } from "../device/device.js";
-import {
-  type ArrayOf,
-  checkDType,
-  checkShape,
-  countOf,
-  type DType,
-  dtypeOf,
-  type Shape,
-  shapeText,
-  sizeOf,
-  viewAs,
-} from "../device/dtype.js";
-import { encode, type Fields } from "../device/encode.js";
-import { ArgumentError, DisposedError, DTypeError, describe, ShapeError } from "../errors.js";
-import { type NativeProgram, promised, type TypedArray } from "../native/native.js";
+import { sizeOf, viewAs } from "../device/dtype.js";
+import { ArgumentError, DisposedError, describe } from "../errors.js";
+import { promised } from "../native/native.js";
+import { type Compiled, compile } from "./compile.js";
 import { disableDropout } from "./dropout.js";
 import { fuse } from "./fuse.js";
+import { type BatchOf, checkBatch, checkInputs, type Inputs, type TensorsOf } from "./inputs.js";
 import { listing } from "./listing.js";
-import { type Plan, plan } from "./plan.js";
+import { plan } from "./plan.js";
 import { prune } from "./prune.js";
 import { type Node, Recorder } from "./recorder.js";
-import { type Memory, type Scalar, Tensor } from "./tensor.js";
+import { type Scalar, Tensor } from "./tensor.js";
 
-/** The type and shape of an input. */
-export interface InputSpec<D extends DType = DType> {
-  readonly dtype: D;
-  readonly shape: Shape;
-}
-
-function spec<D extends DType>(dtype: D, shape: Shape): InputSpec<D> {
-  return { dtype, shape: checkShape(`${dtype}: 'shape'`, shape) };
-}
-
-/** An f32 input of the shape: `f32(128, 784)`. */
-export const f32 = (...shape: number[]): InputSpec<"f32"> => spec("f32", shape);
-/** An i32 input of the shape. */
-export const i32 = (...shape: number[]): InputSpec<"i32"> => spec("i32", shape);
-/** A u8 input of the shape. */
-export const u8 = (...shape: number[]): InputSpec<"u8"> => spec("u8", shape);
-
-type Inputs = Readonly<Record<string, InputSpec>>;
 type Results = Readonly<Record<string, Tensor>>;
-type TensorsOf<I extends Inputs> = { readonly [K in keyof I]: Tensor };
-/** What a run takes: a typed array per input. */
-export type BatchOf<I extends Inputs> = { readonly [K in keyof I]: ArrayOf[I[K]["dtype"]] };
 /** What a run gives: a number for each scalar, a typed array for each other result. */
 export type ResultsOf<R extends Results> = {
   [K in keyof R]: R[K] extends Scalar ? number : Float32Array | Int32Array | Uint8Array;
@@ -69,56 +37,6 @@ export interface ProgramBytes {
   readonly unshared: number;
   /** Of buffers outside that it reads or writes: parameters, gradients, optimizer state. */
   readonly external: number;
-}
-
-/** What native code needs to run a list: words, buffers, and where inputs and results are. */
-interface Compiled {
-  readonly native: NativeProgram;
-  readonly arena: DeviceBuffer<"u8">;
-}
-
-function tripleOf(index: (memory: Memory) => { buffer: number; offset: number }, tensor: Tensor): number[] {
-  const place = index(tensor.memory);
-  return [place.buffer, place.offset + tensor.byteOffset, tensor.length * sizeOf(tensor.dtype)];
-}
-
-function compile(
-  device: Device,
-  nodes: readonly Node[],
-  planned: Plan,
-  inputs: Tensor[],
-  outputs: Tensor[],
-): Compiled {
-  const arena = device.allocUninitialized("u8", [planned.bytes]);
-  const buffers: DeviceBuffer[] = [arena];
-  const place = (memory: Memory): { buffer: number; offset: number } => {
-    if (memory.external === undefined) return { buffer: 0, offset: planned.offsets.get(memory) ?? 0 };
-    const { external } = memory;
-    let buffer = buffers.findIndex((known) => known.native === external.native);
-    if (buffer < 0) buffer = buffers.push(external) - 1;
-    return { buffer, offset: external.byteOffset };
-  };
-  const words: number[] = [];
-  for (const node of nodes) {
-    const fields: Record<string, Fields[string]> = {};
-    for (const [name, value] of Object.entries(node.fields)) {
-      if (typeof value !== "object" || Array.isArray(value)) fields[name] = value as Fields[string];
-    }
-    for (const { field, memory, byteOffset } of node.spans) {
-      const { buffer, offset } = place(memory);
-      fields[field] = { buffer, offset: offset + byteOffset };
-    }
-    encode(words, node.op.name, fields);
-  }
-  const inputWords = inputs.flatMap((tensor) => tripleOf(place, tensor));
-  const outputWords = outputs.flatMap((tensor) => tripleOf(place, tensor));
-  const native = device.native.program(
-    Float64Array.from(words),
-    buffers.map((buffer) => buffer.native),
-    Float64Array.from(inputWords),
-    Float64Array.from(outputWords),
-  );
-  return { native, arena };
 }
 
 /** A recorded step. Made by `device.program`; ends with `dispose()` or `using`. */
@@ -188,17 +106,6 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
    * what the device finds.
    */
   run(batch: BatchOf<I>): Promise<ResultsOf<R>> {
-    const arrays = this.#arraysOf(batch);
-    const scalars = this.#recorder.scalars.map((slot) => Float64Array.from(slot.supply()));
-    this.#recorder.step += 1;
-    for (const hook of this.#recorder.onRun) hook();
-    const { native } = this.#compiled;
-    return promised<ArrayBuffer>((done) => native.run([...arrays, ...scalars], done)).then((bytes) =>
-      this.#unpack(bytes),
-    );
-  }
-
-  #arraysOf(batch: BatchOf<I>): TypedArray[] {
     if (this.#disposed) {
       throw new DisposedError({
         argument: "program.run",
@@ -206,28 +113,14 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
         accepted: "a program that is alive",
       });
     }
-    const names = Object.keys(this.inputs);
-    checkKeys("program.run", batch, names);
-    return names.map((name) => {
-      const { dtype, shape } = this.inputs[name] as InputSpec;
-      const data = (batch as Record<string, unknown>)[name];
-      if (dtypeOf(data) !== dtype) {
-        throw new DTypeError({
-          argument: `program.run: '${name}'`,
-          got: describe(data),
-          accepted: `a typed array of ${dtype}`,
-        });
-      }
-      const array = data as TypedArray;
-      if (array.length !== countOf(shape)) {
-        throw new ShapeError({
-          argument: `program.run: '${name}'`,
-          got: `${array.length} elements`,
-          accepted: `${countOf(shape)} elements, shape ${shapeText(shape)}`,
-        });
-      }
-      return array;
-    });
+    const arrays = checkBatch(this.inputs, batch);
+    const scalars = this.#recorder.scalars.map((slot) => Float64Array.from(slot.supply()));
+    this.#recorder.step += 1;
+    for (const hook of this.#recorder.onRun) hook();
+    const { native } = this.#compiled;
+    return promised<ArrayBuffer>((done) => native.run([...arrays, ...scalars], done)).then((bytes) =>
+      this.#unpack(bytes),
+    );
   }
 
   #unpack(bytes: ArrayBuffer): ResultsOf<R> {
@@ -258,21 +151,6 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
   toString(): string {
     return listing(this.#nodes);
   }
-}
-
-function checkInputs<I extends Inputs>(inputs: I): I {
-  if (typeof inputs !== "object" || inputs === null) {
-    throw new ArgumentError({
-      argument: "device.program: 'inputs'",
-      got: describe(inputs),
-      accepted: "an object of f32(...), i32(...), u8(...)",
-    });
-  }
-  for (const [name, input] of Object.entries(inputs)) {
-    checkDType(`device.program: input '${name}'`, input?.dtype);
-    checkShape(`device.program: input '${name}'`, input.shape);
-  }
-  return inputs;
 }
 
 function checkResults(returned: unknown): Results {

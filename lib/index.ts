@@ -1,0 +1,83 @@
+// What the package exports, and nothing else.
+
+export type { Column, ColumnData } from "./data/column.js";
+export { type CsvOptions, type CsvSource, type CsvTable, csv } from "./data/csv.js";
+export { type Batch, type Batches, type BatchOptions, Dataset, type SplitOptions } from "./data/dataset.js";
+export { writeFileAtomically } from "./data/files.js";
+export { type IdxArray, readIdx } from "./data/idx.js";
+export { DATASETS, type DatasetName, type NamedDataset, namedDataset } from "./data/named.js";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsDType,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+} from "./data/safetensors.js";
+export { DeviceBuffer } from "./device/buffer.js";
+export { Device, type DeviceOptions, devices } from "./device/device.js";
+export type { ArrayOf, DType, Shape } from "./device/dtype.js";
+export { type Activation, type GemmOptions, gemm } from "./device/gemm.js";
+export {
+  AdastepError,
+  ArgumentError,
+  DataError,
+  DeviceError,
+  DisposedError,
+  DTypeError,
+  type ErrorCode,
+  OutOfMemoryError,
+  ShapeError,
+  UnavailableError,
+} from "./errors.js";
+export type { DeviceInfo, MemoryStats } from "./native/native.js";
+export { constant, fanInUniform, type Initializer, normal, uniform } from "./nn/init.js";
+export { Dropout, Embedding, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
+export { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from "./nn/losses.js";
+export { Declared, Module, type PlacementOptions } from "./nn/module.js";
+export { AdaGrad, type AdaGradOptions } from "./optim/adagrad.js";
+export { Adam, type AdamOptions, AdamW } from "./optim/adam.js";
+export { type Group, type MinimizeOptions, Optimizer, type OptimizerState } from "./optim/optimizer.js";
+export { constantSchedule, cosine, type Schedule, warmup } from "./optim/schedule.js";
+export { SGD, type SGDOptions } from "./optim/sgd.js";
+export { dropout } from "./tensor/dropout.js";
+export {
+  abs,
+  add,
+  affine,
+  div,
+  equal,
+  exp,
+  gelu,
+  greaterEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  type Operand,
+  relu,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  tanh,
+} from "./tensor/elementwise.js";
+export { embedding } from "./tensor/embedding.js";
+export { gradients } from "./tensor/gradients.js";
+export { f32, type InputSpec, i32, u8 } from "./tensor/inputs.js";
+export { linear, type MatmulOptions, matmul } from "./tensor/matmul.js";
+export { layerNorm } from "./tensor/normalize.js";
+export { Parameter, parameter } from "./tensor/parameter.js";
+export { Program, type ProgramBytes, type ProgramOptions, type SingleProgram } from "./tensor/program.js";
+export type { Value } from "./tensor/recorder.js";
+export { type AxisOptions, argmax, max, mean, sum, sumOfSquares } from "./tensor/reduce.js";
+export { cast, concat, flatten, reshape, slice, transpose } from "./tensor/shape.js";
+export { crossEntropyRows, logSoftmax, softmax } from "./tensor/softmax.js";
+export { type Scalar, Tensor } from "./tensor/tensor.js";
+export { describeModel } from "./train/describe.js";
+export type { EndEvent, EpochEvent, EvalEvent, Evaluation, StepEvent, TrainerEvent } from "./train/events.js";
+export type { InputColumns } from "./train/feed.js";
+export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/options.js";
+export type { Prediction } from "./train/predict.js";
+export { loadModel, saveModel } from "./train/save.js";
+export { type FitResult, Trainer } from "./train/trainer.js";
