@@ -20,7 +20,7 @@ export function checkParameters(
   const argument = `${owner}: 'parameters'`;
   const list = Array.isArray(parameters) ? (parameters as unknown[]) : undefined;
   const [first] = list ?? [];
-  if (!list || !list.every((p) => p instanceof Parameter) || !(first instanceof Parameter)) {
+  if (!list?.every((p) => p instanceof Parameter) || !(first instanceof Parameter)) {
     throw new ArgumentError({
       argument,
       got: describe(parameters),

@@ -2,11 +2,12 @@
 
 import { Device } from "../../lib/index.js";
 
-const names = (process.env.ADASTEP_TEST_DEVICES ?? "cpu").split(",");
+/** The names that the suite runs on. */
+export const deviceNames: readonly string[] = (process.env.ADASTEP_TEST_DEVICES ?? "cpu").split(",");
 
 /** Describes the same tests once per device; `device()` is open while they run. */
 export function onEachDevice(title: string, tests: (device: () => Device) => void): void {
-  for (const name of names) {
+  for (const name of deviceNames) {
     describe(`${title} [${name}]`, () => {
       let device: Device | undefined;
       before(async () => {

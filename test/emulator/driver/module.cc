@@ -1,0 +1,63 @@
+#include "driver/module.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "exec/decoder.h"
+#include "fatbin.h"
+#include "memory/arena.h"
+#include "ptx/error.h"
+
+namespace emulator {
+namespace {
+
+Allocation::Kind kindOf(const Variable& variable) {
+  return variable.space == Space::kConst ? Allocation::kConstant : Allocation::kGlobalVariable;
+}
+
+}  // namespace
+
+LoadedModule::LoadedModule(const void* image, u32 computeCapability)
+    : module(std::make_shared<Module>(parseModule(ptxOfImage(image, computeCapability)))) {
+  placeVariables();
+  for (const auto& [name, function] : module->functions) {
+    if (!function->entry) continue;
+    auto kernel = std::make_unique<Kernel>();
+    kernel->module = module;
+    kernel->program =
+        decodeKernel(*module, *function, [this](const Variable& v) { return addresses.at(v.name); });
+    u32 bound = function->requiredThreads ? function->requiredThreads : function->maxThreads;
+    kernel->maxThreads = bound ? std::min(bound, 1024u) : 1024;
+    kernels[name] = std::move(kernel);
+  }
+}
+
+// Initialised bytes are copied, all others are zero, as the linker of a GPU leaves them.
+void LoadedModule::placeVariables() {
+  Arena& arena = Arena::instance();
+  for (const auto& variable : module->variables) {
+    if (variable->space != Space::kGlobal && variable->space != Space::kConst) continue;
+    u64 at = arena.allocate(variable->size, kindOf(*variable), variable->name);
+    if (!at) throw PtxError("no memory for the variable " + variable->name);
+    addresses[variable->name] = at;
+    std::memcpy(reinterpret_cast<void*>(at), variable->initial.data(), variable->initial.size());
+  }
+  for (const auto& variable : module->variables) {
+    for (const Variable::Pointer& pointer : variable->pointers) {
+      auto target = addresses.find(pointer.symbol);
+      if (target == addresses.end())
+        throw PtxError("unknown symbol " + pointer.symbol + " in an initial value (driver/module.cc)");
+      u64 value = target->second + static_cast<u64>(pointer.offset);
+      std::memcpy(reinterpret_cast<u8*>(addresses.at(variable->name)) + pointer.at, &value, sizeof value);
+    }
+  }
+}
+
+LoadedModule::~LoadedModule() {
+  for (const auto& variable : module->variables) {
+    auto at = addresses.find(variable->name);
+    if (at != addresses.end()) Arena::instance().release(at->second, kindOf(*variable));
+  }
+}
+
+}  // namespace emulator

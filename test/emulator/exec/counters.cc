@@ -1,0 +1,58 @@
+#include "exec/counters.h"
+
+#include <sstream>
+
+#include "exec/launch.h"
+
+namespace emulator {
+
+void Counters::reset(size_t instructions) {
+  *this = Counters{};
+  executed.assign(instructions, 0);
+  lanes.assign(instructions, 0);
+}
+
+void Counters::add(const Counters& other) {
+  for (size_t k = 0; k < executed.size(); ++k) executed[k] += other.executed[k], lanes[k] += other.lanes[k];
+  globalLoadSectors += other.globalLoadSectors, globalLoadIdeal += other.globalLoadIdeal;
+  globalStoreSectors += other.globalStoreSectors, globalStoreIdeal += other.globalStoreIdeal;
+  bytesLoaded += other.bytesLoaded, bytesStored += other.bytesStored;
+  sharedWavefronts += other.sharedWavefronts, sharedIdeal += other.sharedIdeal;
+  divergentBranches += other.divergentBranches;
+}
+
+std::string Counters::json(const Launch& launch) const {
+  const Program& program = *launch.program;
+  u64 warps[kClasses] = {}, threads[kClasses] = {}, allWarps = 0, allThreads = 0;
+  for (size_t k = 0; k < executed.size(); ++k) {
+    int kind = static_cast<int>(program.origins[k].kind);
+    warps[kind] += executed[k], threads[kind] += lanes[k];
+    allWarps += executed[k], allThreads += lanes[k];
+  }
+  std::ostringstream out;
+  auto triple = [&](const char* name, const u32* v) {
+    out << "\"" << name << "\":[" << v[0] << "," << v[1] << "," << v[2] << "],";
+  };
+  out << "{\"kernel\":\"" << program.kernel->name << "\",";
+  triple("grid", launch.grid);
+  triple("block", launch.block);
+  out << "\"dynamicShared\":" << launch.dynamicShared << ",\"warpInstructions\":" << allWarps
+      << ",\"threadInstructions\":" << allThreads;
+  for (int which = 0; which < 2; ++which) {
+    out << (which ? ",\"threadInstructionsByClass\":{" : ",\"warpInstructionsByClass\":{");
+    for (int c = 0; c < kClasses; ++c) {
+      out << (c ? "," : "") << "\"" << className(static_cast<Class>(c))
+          << "\":" << (which ? threads : warps)[c];
+    }
+    out << "}";
+  }
+  out << ",\"globalLoadSectors\":" << globalLoadSectors << ",\"globalLoadSectorsIdeal\":" << globalLoadIdeal
+      << ",\"globalStoreSectors\":" << globalStoreSectors
+      << ",\"globalStoreSectorsIdeal\":" << globalStoreIdeal << ",\"bytesLoaded\":" << bytesLoaded
+      << ",\"bytesStored\":" << bytesStored << ",\"sharedWavefronts\":" << sharedWavefronts
+      << ",\"sharedWavefrontsIdeal\":" << sharedIdeal << ",\"divergentBranches\":" << divergentBranches
+      << "}\n";
+  return out.str();
+}
+
+}  // namespace emulator

@@ -1,0 +1,162 @@
+#include "exec/memory_access.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace emulator {
+namespace {
+
+// Memory of the thread alone (local) or of the launch (parameters): bounds, and for local memory reads of
+// bytes that nobody wrote.
+void resolveLocal(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                  const Addresses& address, Access& access) {
+  u32 size = warp.block->launch->program->localBytes, bytes = form.bytes();
+  for (int l = 0; l < kWarpSize; ++l) {
+    if (!(mask >> l & 1)) continue;
+    if (address[l] + bytes > size || address[l] % bytes) {
+      reportFault(warp, i, l, kIllegalAddress, "bad local address",
+                  hex(address[l]) + " of " + std::to_string(size) + " bytes");
+    }
+    u64 at = static_cast<u64>(l) * size + address[l];
+    access.host[l] = warp.local.data() + at;
+    u8* written = warp.localWritten.data() + at;
+    if (form.store) {
+      std::memset(written, 1, bytes);
+    } else if (warp.block->launch->check && std::memchr(written, 0, bytes)) {
+      reportFault(warp, i, l, kLaunchFailed, "read of local memory that nobody wrote", hex(address[l]));
+    }
+  }
+}
+
+void resolveParam(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                  const Addresses& address, Access& access) {
+  const std::vector<u8>& params = warp.block->launch->params;
+  for (int l = 0; l < kWarpSize; ++l) {
+    if (!(mask >> l & 1)) continue;
+    if (form.store || address[l] + form.bytes() > params.size() || address[l] % form.bytes()) {
+      reportFault(warp, i, l, kIllegalAddress, "bad parameter address", hex(address[l]));
+    }
+    access.host[l] = const_cast<u8*>(params.data()) + address[l];
+  }
+}
+
+void resolveIn(Space space, Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+               const Addresses& address, Access& access) {
+  switch (space) {
+    case Space::kShared:
+      return resolveShared(warp, i, form, mask, address, access);
+    case Space::kLocal:
+      return resolveLocal(warp, i, form, mask, address, access);
+    case Space::kParam:
+      return resolveParam(warp, i, form, mask, address, access);
+    default:
+      resolveGlobal(warp, i, form, mask, address);
+  }
+  for (int l = 0; l < kWarpSize; ++l) access.host[l] = reinterpret_cast<u8*>(address[l]);
+}
+
+Space spaceOf(u64 address) {
+  switch (address & kWindowMask) {
+    case kSharedWindow:
+      return Space::kShared;
+    case kLocalWindow:
+      return Space::kLocal;
+    case kParamWindow:
+      return Space::kParam;
+    default:
+      return Space::kGlobal;
+  }
+}
+
+// The lanes of one generic access may point into different spaces.
+void resolveGeneric(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, Addresses& address,
+                    Access& access) {
+  for (Space space : {Space::kGlobal, Space::kShared, Space::kLocal, Space::kParam}) {
+    u32 here = 0;
+    for (int l = 0; l < kWarpSize; ++l) here |= static_cast<u32>(spaceOf(address[l]) == space) << l;
+    here &= mask;
+    if (!here) continue;
+    Addresses plain;
+    for (int l = 0; l < kWarpSize; ++l)
+      plain[l] = space == Space::kGlobal ? address[l] : address[l] & ~kWindowMask;
+    Access part;
+    resolveIn(space, warp, i, form, here, plain, part);
+    for (int l = 0; l < kWarpSize; ++l) {
+      if (here >> l & 1) access.host[l] = part.host[l];
+    }
+  }
+}
+
+}  // namespace
+
+bool areContiguous(const Addresses& address, u32 mask, u32 bytes) {
+  if (mask != kAllLanes) return false;
+  u64 different = 0;
+  for (u64 l = 0; l < kWarpSize; ++l) different |= address[l] ^ (address[0] + l * bytes);
+  return different == 0;
+}
+
+Runs joinLanes(const Addresses& address, u32 mask, u32 bytes) {
+  Runs runs;
+  if (areContiguous(address, mask, bytes)) {
+    runs.at[0] = address[0];
+    runs.bytes[0] = u64{bytes} * kWarpSize;
+    runs.lane[0] = 0;
+    runs.count = 1;
+    return runs;
+  }
+  u64 previous = 0, end = 0;
+  for (int l = 0; l < kWarpSize; ++l) {
+    if (!(mask >> l & 1)) continue;
+    u64 a = address[l];
+    if (runs.count && a == end) {
+      runs.bytes[runs.count - 1] += bytes;
+    } else if (!runs.count || a != previous) {
+      runs.at[runs.count] = a;
+      runs.lane[runs.count] = l;
+      runs.bytes[runs.count++] = bytes;
+    }
+    previous = a;
+    end = a + bytes;
+  }
+  return runs;
+}
+
+void resolve(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, Access& access) {
+  Addresses address;
+  u64 offset = static_cast<u64>(form.offset);
+  if (form.addressBytes == 8) {
+    const u64* base = warp.at<u64>(form.base);
+    for (int l = 0; l < kWarpSize; ++l) address[l] = base[l] + offset;
+  } else if (form.addressBytes == 4) {
+    const u32* base = warp.at<u32>(form.base);
+    for (int l = 0; l < kWarpSize; ++l) address[l] = base[l] + offset;
+  } else {
+    for (int l = 0; l < kWarpSize; ++l) address[l] = offset;
+  }
+  if (form.space == Space::kGeneric) return resolveGeneric(warp, i, form, mask, address, access);
+  resolveIn(form.space, warp, i, form, mask, address, access);
+  access.contiguous = form.space != Space::kLocal && areContiguous(address, mask, form.bytes());
+}
+
+std::string hex(u64 value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+void reportFault(const Warp& warp, const Instruction& i, int lane, int code, const std::string& what,
+                 const std::string& where) {
+  const Block& block = *warp.block;
+  u32 thread = warp.index * kWarpSize + static_cast<u32>(lane);
+  const u32* size = block.launch->block;
+  auto triple = [](u32 x, u32 y, u32 z) {
+    return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
+  };
+  throw Fault(code, what + ": " + block.launch->program->describe(i.index) + ", block " +
+                        triple(block.id[0], block.id[1], block.id[2]) + ", thread " +
+                        triple(thread % size[0], thread / size[0] % size[1], thread / size[0] / size[1]) +
+                        ", address " + where);
+}
+
+}  // namespace emulator

@@ -1,0 +1,51 @@
+// Turns the addresses of one warp instruction into host pointers; on the way the memory checker looks at them
+// and the counters count them.
+#pragma once
+
+#include "exec/block.h"
+
+namespace emulator {
+
+// Generic addresses outside of the arena: a window each for shared, local and parameter memory.
+constexpr u64 kSharedWindow = u64{1} << 56, kLocalWindow = u64{2} << 56, kParamWindow = u64{3} << 56;
+constexpr u64 kWindowMask = u64{0xff} << 56;
+
+struct Access {
+  u8* host[kWarpSize];      // of the active lanes
+  bool contiguous = false;  // all 32 lanes are active and follow one another: host[0] is enough
+};
+
+// Throws Fault if an address is bad, or a check finds something.
+void resolve(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask, Access& access);
+
+// Addresses of one space, already without their window.
+using Addresses = u64[kWarpSize];
+
+// Lanes that continue one another, joined; a lane that repeats the one before adds nothing.
+struct Runs {
+  u64 at[kWarpSize];
+  u64 bytes[kWarpSize];
+  int lane[kWarpSize];  // the first of the run
+  int count = 0;
+};
+bool areContiguous(const Addresses& address, u32 mask, u32 bytes);
+Runs joinLanes(const Addresses& address, u32 mask, u32 bytes);
+
+void resolveGlobal(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
+                   const Addresses& address);
+void resolveShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
+                   const Addresses& address, Access& access);
+
+// One finding: kernel, line, block, thread, what, and where.
+[[noreturn]] void reportFault(const Warp& warp, const Instruction& instruction, int lane, int code,
+                              const std::string& what, const std::string& where);
+std::string hex(u64 value);
+
+inline u64 addressOf(const Warp& warp, const MemoryForm& form, int lane) {
+  u64 base = form.addressBytes == 8   ? warp.at<u64>(form.base)[lane]
+             : form.addressBytes == 4 ? warp.at<u32>(form.base)[lane]
+                                      : 0;
+  return base + static_cast<u64>(form.offset);
+}
+
+}  // namespace emulator

@@ -1,0 +1,74 @@
+// The table of instructions. An opcode is looked up with all its modifiers: what is not in the table does not
+// exist.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "exec/lanewise.h"
+
+namespace emulator {
+
+class Decoder;
+
+// An instruction whose operands are registers or literals of fixed widths: destination first.
+struct SimpleOp {
+  Handler run = nullptr;
+  Class kind = Class::kInteger;
+  std::vector<u8> bits;
+  std::vector<bool> isFloat;  // literals of a float operand are written 0f... or 0d...
+};
+
+// An instruction with operands of its own kind: vectors, addresses, labels, pairs.
+using SpecialDecode = void (*)(Decoder&, const Statement&, Instruction&);
+struct SpecialOp {
+  SpecialDecode decode = nullptr;
+  Class kind = Class::kOther;
+};
+
+class OpTable {
+ public:
+  static const OpTable& instance();
+
+  // `names`: several opcodes, separated by blanks.
+  template <class F>
+  void add(const std::string& names, Class kind, F) {
+    addTyped<F>(names, kind, &F::operator());
+  }
+  void special(const std::string& name, Class kind, SpecialDecode decode);
+
+  const SimpleOp* simple(const std::string& opcode) const;
+  const SpecialOp* specialOp(const std::string& opcode) const;
+
+ private:
+  OpTable();
+  template <class F, class R, class... A>
+  void addTyped(const std::string& names, Class kind, R (F::*)(A...) const) {
+    SimpleOp op{runLanes<F, R, A...>,
+                kind,
+                {registerBits<R>(), registerBits<A>()...},
+                {false, std::is_floating_point<A>::value...}};
+    insert(names, op);
+  }
+  void insert(const std::string& names, const SimpleOp& op);
+
+  std::unordered_map<std::string, SimpleOp> simple_;
+  std::unordered_map<std::string, SpecialOp> special_;
+};
+
+// One function per file of instructions.
+void addIntegerOps(OpTable& table);
+void addBitOps(OpTable& table);
+void addFloatOps(OpTable& table);
+void addDoubleOps(OpTable& table);
+void addHalfOps(OpTable& table);
+void addCompareOps(OpTable& table);
+void addConvertOps(OpTable& table);
+void addMoveOps(OpTable& table);
+void addMemoryOps(OpTable& table);
+void addAtomicOps(OpTable& table);
+void addWarpOps(OpTable& table);
+void addControlOps(OpTable& table);
+
+}  // namespace emulator

@@ -1,0 +1,56 @@
+// Device memory: one large reserved range of host addresses, so that a device address is a host address, with
+// shadows at fixed distances. An address is never given out twice: a use after free is always recognised.
+#pragma once
+
+#include <map>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "ptx/integers.h"
+
+namespace emulator {
+
+struct Allocation {
+  enum Kind { kDevice, kHost, kGlobalVariable, kConstant };
+  u64 base = 0, size = 0;
+  Kind kind = kDevice;
+  bool live = true;
+  u32 number = 0;
+  std::string name;  // of a module variable
+  bool contains(u64 address, u64 bytes) const { return address >= base && address + bytes <= base + size; }
+};
+
+class Arena {
+ public:
+  static Arena& instance();
+
+  u64 allocate(u64 size, Allocation::Kind kind, const std::string& name = {});  // 0: out of memory
+  bool release(u64 address, Allocation::Kind kind);  // false: not the start of a live allocation
+  void releaseAll();                                 // with their context
+  const Allocation* find(u64 address) const;         // live or freed, holding this address
+  std::string describe(u64 address) const;           // for reports
+  bool holds(u64 address) const { return address - base_ < kReserved; }
+
+  u64 total() const { return total_; }
+  u64 used() const { return used_; }
+
+  // Shadows. written: a byte per byte. writer and reader: a tag per granule, 1 or 4 bytes (the launch says
+  // which).
+  u8* written(u64 address) const { return written_ + (address - base_); }
+  u32* writer(u64 address, u32 granule) const { return writers_ + (address - base_) / granule; }
+  u32* reader(u64 address, u32 granule) const { return readers_ + (address - base_) / granule; }
+  u32 takeTags(u32 count);  // first of `count` fresh tags
+
+ private:
+  Arena();
+  static constexpr u64 kReserved = u64{1} << 40;
+  u64 base_ = 0, next_ = 0, total_ = 0, used_ = 0;
+  u8* written_ = nullptr;
+  u32 *writers_ = nullptr, *readers_ = nullptr;
+  u32 nextTag_ = 1, count_ = 0;
+  std::map<u64, Allocation> allocations_;
+  mutable std::shared_mutex lock_;  // a kernel may look up what another thread extends
+};
+
+}  // namespace emulator

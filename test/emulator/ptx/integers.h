@@ -1,0 +1,22 @@
+// The fixed-width names that PTX itself uses, so that an emulated instruction reads like its manual page.
+#pragma once
+
+#include <cstdint>
+
+namespace emulator {
+
+using u8 = std::uint8_t;
+using u16 = std::uint16_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+using i8 = std::int8_t;
+using i16 = std::int16_t;
+using i32 = std::int32_t;
+using i64 = std::int64_t;
+using f32 = float;
+using f64 = double;
+
+constexpr int kWarpSize = 32;
+constexpr u32 kAllLanes = 0xffffffffu;
+
+}  // namespace emulator

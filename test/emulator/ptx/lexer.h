@@ -1,0 +1,45 @@
+// Splits PTX text into words, numbers, strings and single punctuation characters.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ptx/integers.h"
+
+namespace emulator {
+
+struct Token {
+  enum Kind { kEnd, kWord, kNumber, kString, kPunctuation };
+  Kind kind = kEnd;
+  std::string_view text;
+  u32 line = 0;  // line of the PTX text, for messages
+
+  bool is(std::string_view wanted) const { return kind != kEnd && kind != kString && text == wanted; }
+};
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view text);
+
+  const Token& peek() const { return token_; }
+  Token take();
+  bool accept(std::string_view wanted);  // consumes the token if it is `wanted`
+  void expect(std::string_view wanted);
+  Token expectWord();
+  u64 expectUnsigned();
+  [[noreturn]] void fail(const std::string& message) const;
+
+ private:
+  void advance();
+  void skipBlanks();
+
+  std::string_view text_;
+  size_t at_ = 0;
+  u32 line_ = 1;
+  Token token_;
+};
+
+// "0x1F", "12", "7U", "0b101", "017": the integer literals of PTX. False if the text is not one of them.
+bool parseInteger(std::string_view text, u64& value);
+
+}  // namespace emulator

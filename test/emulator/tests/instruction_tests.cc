@@ -1,0 +1,233 @@
+// Single instructions, against values worked out from the text of the PTX manual.
+#include <cmath>
+#include <cstring>
+
+#include "exec/float_math.h"
+#include "tests/harness.h"
+
+namespace emulator::tests {
+namespace {
+
+struct Row {
+  const char* opcode;
+  std::vector<u64> in;
+  u64 out;
+};
+
+// The register that holds an operand of this type: its class and the suffix to load it with.
+struct Kind {
+  std::string reg, type;
+};
+
+Kind kindOf(char c) {
+  switch (c) {
+    case 'h':
+      return {"%rs", "u16"};
+    case 'w':
+      return {"%r", "u32"};
+    case 'd':
+      return {"%rd", "u64"};
+    case 'f':
+      return {"%f", "f32"};
+    default:
+      return {"%fd", "f64"};
+  }
+}
+
+// Loads the operands, executes, stores. `kinds`: destination first, one letter each.
+u64 execute(const std::string& opcode, const std::string& kinds, const std::vector<u64>& in) {
+  Device device;
+  std::string body = "ld.param.u64 %rd40, [p0];\nld.param.u64 %rd41, [p1];\n", operands;
+  for (size_t k = 0; k < in.size(); ++k) {
+    Kind kind = kindOf(kinds[k + 1]);
+    std::string reg = kind.reg + std::to_string(k + 1);
+    body += "ld.global." + kind.type + " " + reg + ", [%rd40+" + std::to_string(8 * k) + "];\n";
+    operands += ", " + reg;
+  }
+  Kind target = kindOf(kinds[0]);
+  body += opcode + " " + target.reg + "10" + operands + ";\nst.global." + target.type + " [%rd41], " +
+          target.reg + "10;\n";
+  device.load(wrap(body, 2).c_str());
+  u64 source = device.upload(in), result = device.upload(std::vector<u64>{0});
+  expectResult(device.launch("test", 1, 1, {&source, &result}), kSuccess, opcode + " " + device.report());
+  return device.download<u64>(result, 1)[0];
+}
+
+void check(const std::string& kinds, const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    u64 got = execute(row.opcode, kinds, row.in);
+    char text[200];
+    std::snprintf(text, sizeof text, "%s: got %llx, wanted %llx", row.opcode,
+                  static_cast<unsigned long long>(got), static_cast<unsigned long long>(row.out));
+    expect(got == row.out, text);
+  }
+}
+
+u64 f(f32 v) { return bitsOf(v); }
+u64 d(f64 v) { return bitsOf(v); }
+constexpr u64 kNan = 0x7fffffff, kInf = 0x7f800000, kDenormal = 0x00000001, kMinusZero = 0x80000000;
+
+EMULATOR_TEST(integerArithmetic) {
+  check("www", {{"add.s32", {0x7fffffff, 1}, 0x80000000},
+                {"sub.u32", {0, 1}, 0xffffffff},
+                {"mul.lo.s32", {0x10001, 0x10001}, 0x20001},
+                {"mul.hi.s32", {0x80000000, 2}, 0xffffffff},
+                {"mul.hi.u32", {0xffffffff, 0xffffffff}, 0xfffffffe},
+                {"div.s32", {0xfffffff9, 2}, 0xfffffffd},
+                {"rem.s32", {0xfffffff9, 2}, 0xffffffff},
+                {"div.u32", {7, 0}, 0xffffffff},
+                {"min.s32", {0xffffffff, 1}, 0xffffffff},
+                {"min.u32", {0xffffffff, 1}, 1},
+                {"add.sat.s32", {0x7fffffff, 1}, 0x7fffffff},
+                {"mul24.lo.s32", {0x00ffffff, 3}, 0xfffffffd},
+                {"mul24.hi.u32", {0xffffff, 0xffffff}, 0xfffffe00}});
+  check("ww", {{"abs.s32", {0x80000000}, 0x80000000}, {"neg.s32", {5}, 0xfffffffb}});
+  check("dww", {{"mul.wide.s32", {0xffffffff, 2}, 0xfffffffffffffffe},
+                {"mul.wide.u32", {0xffffffff, 2}, 0x1fffffffe}});
+  check("ddd", {{"mul.hi.u64", {~u64{0}, ~u64{0}}, 0xfffffffffffffffe},
+                {"mul.hi.s64", {u64{1} << 63, 2}, ~u64{0}},
+                {"div.s64", {u64{1} << 63, ~u64{0}}, u64{1} << 63}});
+}
+
+EMULATOR_TEST(multiplyAdd) {
+  check("wwww", {{"mad.lo.s32", {3, 4, 5}, 17},
+                 {"mad.hi.s32", {0x7fffffff, 0x7fffffff, 0x7fffffff}, 0xbffffffe},  // overflow wraps
+                 {"mad.hi.sat.s32", {0x7fffffff, 0x7fffffff, 0x7fffffff}, 0x7fffffff},
+                 {"mad.hi.u32", {0xffffffff, 0xffffffff, 3}, 1},
+                 {"sad.s32", {0x80000000, 0x7fffffff, 0}, 0xffffffff}});
+  check("dwwd", {{"mad.wide.s32", {0xffffffff, 5, 3}, 0xfffffffffffffffe}});
+}
+
+EMULATOR_TEST(shiftsBeyondTheWidth) {
+  check("www", {{"shl.b32", {1, 31}, 0x80000000},
+                {"shl.b32", {1, 32}, 0},
+                {"shl.b32", {1, 0xffffffff}, 0},
+                {"shr.u32", {0x80000000, 32}, 0},
+                {"shr.s32", {0x80000000, 32}, 0xffffffff},
+                {"shr.s32", {0x40000000, 200}, 0}});
+  check("ddw", {{"shl.b64", {1, 64}, 0},
+                {"shr.s64", {u64{1} << 63, 64}, ~u64{0}},
+                {"shr.u64", {u64{1} << 63, 63}, 1}});
+  check("wwww", {{"shf.l.wrap.b32", {0x80000000, 1, 33}, 3},
+                 {"shf.l.clamp.b32", {0x12345678, 1, 40}, 0x12345678},
+                 {"shf.r.clamp.b32", {1, 0x12345678, 40}, 0x12345678},
+                 {"shf.r.wrap.b32", {2, 1, 1}, 0x80000001}});
+}
+
+EMULATOR_TEST(bitFields) {
+  check("wwww", {{"bfe.u32", {0xdeadbeef, 8, 8}, 0xbe},
+                 {"bfe.s32", {0xdeadbeef, 8, 8}, 0xffffffbe},
+                 {"bfe.s32", {0x80000000, 28, 8}, 0xfffffff8},
+                 {"bfe.u32", {0xdeadbeef, 40, 8}, 0},
+                 {"bfe.s32", {0x80000000, 40, 8}, 0xffffffff},
+                 {"bfe.u32", {5, 0, 0}, 0},
+                 {"prmt.b32", {0x33221100, 0x77665544, 0x7531}, 0x77553311},
+                 {"prmt.b32", {0x80, 0, 0x0008}, 0x808080ff}});
+  check("wwwww", {{"bfi.b32", {0xff, 0, 4, 8}, 0xff0},
+                  {"bfi.b32", {0xff, 7, 32, 8}, 7},
+                  {"bfi.b32", {0xff, 0, 28, 8}, 0xf0000000}});
+  check("ww", {{"popc.b32", {0xf0f0}, 8},
+               {"clz.b32", {0}, 32},
+               {"clz.b32", {1}, 31},
+               {"brev.b32", {1}, 0x80000000},
+               {"bfind.u32", {0}, 0xffffffff},
+               {"bfind.s32", {0xffffffff}, 0xffffffff},
+               {"bfind.s32", {0xfffffffe}, 0},
+               {"bfind.shiftamt.u32", {1}, 31}});
+  check("wd", {{"popc.b64", {~u64{0}}, 64}, {"clz.b64", {1}, 63}});
+}
+
+EMULATOR_TEST(singlePrecision) {
+  check("fff", {{"add.f32", {kDenormal, kDenormal}, 2},
+                {"add.ftz.f32", {kDenormal, kDenormal}, 0},
+                {"add.ftz.f32", {kDenormal | kMinusZero, kMinusZero}, kMinusZero},
+                {"add.rn.f32", {kInf, 0xff800000}, kNan},
+                {"add.sat.f32", {f(.75f), f(.75f)}, f(1.f)},
+                {"add.sat.f32", {0x7fc12345, f(1.f)}, 0},
+                {"mul.f32", {0x7fc12345, f(1.f)}, kNan},
+                {"add.rz.f32", {f(1.f), f(0x1p-24f * 1.5f)}, f(1.f)},
+                {"add.rp.f32", {f(1.f), f(0x1p-30f)}, f(1.f + 0x1p-23f)},
+                {"div.rn.f32", {f(1.f), f(3.f)}, f(1.f / 3.f)},
+                {"div.rn.f32", {f(1.f), kMinusZero}, 0xff800000},
+                {"min.f32", {0x7fc00000, f(1.f)}, f(1.f)},
+                {"min.f32", {0, kMinusZero}, kMinusZero},
+                {"max.f32", {kMinusZero, 0}, 0},
+                {"max.f32", {0x7fc00000, 0xffc00000}, kNan},
+                {"max.NaN.f32", {0x7fc00000, f(1.f)}, kNan},
+                {"copysign.f32", {kMinusZero, f(2.f)}, f(-2.f)}});
+  check("ffff", {{"fma.rn.f32", {f(1.f + 0x1p-12f), f(1.f + 0x1p-12f), f(-1.f - 0x1p-11f)}, f(0x1p-24f)},
+                 {"fma.rm.f32", {f(1.f), f(1.f), f(-0x1p-30f)}, f(1.f - 0x1p-24f)},
+                 {"fma.rn.ftz.f32", {kDenormal, f(1.f), 0}, 0}});
+  check("ff", {{"sqrt.rn.f32", {f(2.f)}, f(std::sqrt(2.f))},
+               {"sqrt.rn.f32", {f(-1.f)}, kNan},
+               {"rcp.rn.f32", {f(3.f)}, f(1.f / 3.f)},
+               {"neg.f32", {0x7fc00001}, 0xffc00001},
+               {"abs.f32", {0xffc00001}, 0x7fc00001},
+               {"ex2.approx.f32", {f(3.f)}, f(8.f)},
+               {"lg2.approx.f32", {f(8.f)}, f(3.f)},
+               {"rsqrt.approx.f32", {f(4.f)}, f(.5f)}});
+}
+
+EMULATOR_TEST(doublePrecision) {
+  check("eee", {{"add.f64", {d(1), d(0x1p-53)}, d(1)},
+                {"add.rp.f64", {d(1), d(0x1p-60)}, d(1 + 0x1p-52)},
+                {"div.rn.f64", {d(1), d(3)}, d(1. / 3)},
+                {"mul.rz.f64", {d(-1), d(3)}, d(-3)}});
+  check("eeee", {{"fma.rn.f64", {d(1 + 0x1p-27), d(1 + 0x1p-27), d(-1 - 0x1p-26)}, d(0x1p-54)}});
+  check("ee", {{"sqrt.rn.f64", {d(2)}, d(std::sqrt(2.))}});
+}
+
+EMULATOR_TEST(conversions) {
+  check("wf", {{"cvt.rni.s32.f32", {f(2.5f)}, 2},
+               {"cvt.rni.s32.f32", {f(3.5f)}, 4},
+               {"cvt.rzi.s32.f32", {f(-2.9f)}, 0xfffffffe},
+               {"cvt.rmi.s32.f32", {f(-2.1f)}, 0xfffffffd},
+               {"cvt.rzi.s32.f32", {f(3e9f)}, 0x7fffffff},
+               {"cvt.rzi.u32.f32", {f(-1.f)}, 0},
+               {"cvt.rzi.s32.f32", {kNan}, 0}});
+  check("df", {{"cvt.rzi.s64.f32", {kNan}, u64{1} << 63}, {"cvt.rzi.u64.f32", {f(0x1p63f)}, u64{1} << 63}});
+  check("fw", {{"cvt.rn.f32.s32", {0x7fffffff}, f(0x1p31f)},
+               {"cvt.rz.f32.s32", {0x7fffffff}, f(2147483520.f)},
+               {"cvt.rn.f32.u32", {0xffffffff}, f(0x1p32f)}});
+  check("ff", {{"cvt.rni.f32.f32", {f(2.5f)}, f(2.f)},
+               {"cvt.rpi.f32.f32", {f(2.1f)}, f(3.f)},
+               {"cvt.sat.f32.f32", {f(-1.f)}, 0}});
+  check("ww", {{"cvt.s32.s8", {0x80}, 0xffffff80},
+               {"cvt.u32.u8", {0x180}, 0x80},
+               {"cvt.sat.s8.s32", {200}, 127},
+               {"cvt.sat.u8.s32", {0xffffffff}, 0}});
+  check("dw", {{"cvt.s64.s32", {0x80000000}, 0xffffffff80000000}, {"cvt.u64.u32", {0x80000000}, 0x80000000}});
+  check("fe", {{"cvt.rn.f32.f64", {d(1 + 0x1p-24)}, f(1.f)},
+               {"cvt.rp.f32.f64", {d(1 + 0x1p-30)}, f(1.f + 0x1p-23f)}});
+}
+
+EMULATOR_TEST(narrowFloats) {
+  check("hf", {{"cvt.rn.f16.f32", {f(65520.f)}, 0x7c00},
+               {"cvt.rn.f16.f32", {f(65519.f)}, 0x7bff},
+               {"cvt.rn.f16.f32", {f(0x1p-25f)}, 0},
+               {"cvt.rn.f16.f32", {f(0x1.8p-25f)}, 1},
+               {"cvt.rn.bf16.f32", {0x3f808000}, 0x3f80},
+               {"cvt.rn.bf16.f32", {0x3f818000}, 0x3f82},
+               {"cvt.rn.bf16.f32", {0x7fc12345}, 0x7fff},
+               {"cvt.rn.bf16.f32", {0x7f7fffff}, 0x7f80}});
+  check("fh", {{"cvt.f32.f16", {1}, f(0x1p-24f)}, {"cvt.f32.bf16", {0x3f80}, f(1.f)}});
+  check("wff", {{"cvt.rn.bf16x2.f32", {f(2.f), f(1.f)}, 0x40003f80}});
+  check("wf", {{"cvt.rna.tf32.f32", {0x3f801000}, 0x3f802000}});
+  check("hhhh", {{"fma.rn.f16", {0x3c01, 0x3c01, 0xbc02}, 0x0010},
+                 {"fma.rn.bf16", {0x3f80, 0x3f80, 0x3f80}, 0x4000}});
+}
+
+EMULATOR_TEST(lop3) {
+  // a & b | c by its table, with the table as a literal.
+  Device device;
+  device.load(wrap("ld.param.u64 %rd1, [p0];\nmov.u32 %r1, 12;\nmov.u32 %r2, 10;\nmov.u32 %r3, 1;\nlop3.b32 "
+                   "%r4, %r1, %r2, %r3, 0xea;\nst.global.u32 [%rd1], %r4;",
+                   1)
+                  .c_str());
+  u64 out = device.allocate(4);
+  expectResult(device.launch("test", 1, 1, {&out}), kSuccess, "launch");
+  expect(device.download<u32>(out, 1)[0] == ((12 & 10) | 1), "lop3");
+}
+
+}  // namespace
+}  // namespace emulator::tests

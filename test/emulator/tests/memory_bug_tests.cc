@@ -1,0 +1,130 @@
+// Planted bugs: the checker must find each, and name it.
+#include "tests/driver_functions.h"
+#include "tests/harness.h"
+
+namespace emulator::tests {
+namespace {
+
+const char* const kStart =
+    "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nmul.wide.u32 %rd2, %r1, "
+    "4;\nadd.s64 %rd3, %rd1, %rd2;\n"
+    "mov.u32 %r20, s;\nshl.b32 %r21, %r1, 2;\nadd.s32 %r22, %r20, %r21;\n";
+const char* const kShared = ".shared .align 4 .b8 s[256];\n";
+
+void expectFault(Device& device, CUresult code, const std::string& words, const std::string& body, u64 buffer,
+                 u32 grid, u32 block) {
+  device.load(wrap(kStart + body, 1, kShared).c_str());
+  expectResult(device.launch("test", grid, block, {&buffer}), code, words + " " + device.report());
+  std::string report = device.report();
+  expect(report.find(words) != std::string::npos && report.find("kernel test") != std::string::npos,
+         "the report: " + report);
+}
+
+void planted(CUresult code, const std::string& words, const std::string& body, u32 grid = 1, u32 block = 64) {
+  Device device;
+  u64 buffer = device.upload(std::vector<u32>(64, 1));
+  expectFault(device, code, words, body, buffer, grid, block);
+}
+
+void clean(const std::string& body, u32 grid = 1, u32 block = 64) {
+  Device device;
+  u64 buffer = device.upload(std::vector<u32>(64, 1));
+  device.load(wrap(kStart + body, 1, kShared).c_str());
+  expectResult(device.launch("test", grid, block, {&buffer}), kSuccess,
+               "a correct kernel " + device.report());
+}
+
+EMULATOR_TEST(outOfBounds) {
+  planted(700, "out of bounds", "st.global.u32 [%rd3+4], %r1;");
+  planted(700, "out of bounds", "ld.global.u32 %r5, [%rd3+-4];");
+  planted(700, "shared access out of bounds", "st.shared.u32 [%r22+4], %r1;");
+  planted(700, "out of bounds", "mov.u64 %rd4, 0;\nld.global.u32 %r5, [%rd4];");
+}
+
+EMULATOR_TEST(misaligned) {
+  planted(716, "misaligned", "ld.global.u32 %r5, [%rd3+2];", 1, 32);
+  planted(716, "misaligned", "ld.global.v2.u32 {%r5, %r6}, [%rd3];", 1, 2);
+  planted(716, "misaligned", "st.shared.u64 [%r22], %rd1;", 1, 2);
+}
+
+EMULATOR_TEST(useAfterFree) {
+  Device device;
+  u64 buffer = device.upload(std::vector<u32>(64, 1));
+  expectResult(cuMemFree_v2(buffer), kSuccess, "free");
+  expectFault(device, 700, "use after free", "ld.global.u32 %r5, [%rd3];", buffer, 1, 64);
+}
+
+EMULATOR_TEST(neverWritten) {
+  {
+    Device device;
+    u64 buffer = device.allocate(256);
+    expectFault(device, 719, "global memory that nobody wrote", "ld.global.u32 %r5, [%rd3];", buffer, 1, 64);
+  }
+  planted(719, "shared memory that nobody wrote", "ld.shared.u32 %r5, [%r22];");
+  // One byte of the word is missing.
+  planted(719, "shared memory that nobody wrote",
+          "mov.u16 %rs1, 0;\nst.shared.u8 [%r22], %rs1;\nst.shared.u16 [%r22+2], %rs1;\nld.shared.u32 %r5, "
+          "[%r22];");
+}
+
+EMULATOR_TEST(sharedRaces) {
+  const std::string neighbour = "xor.b32 %r23, %r22, 128;\n";  // a thread of the other warp
+  planted(719, "shared race: read after a write",
+          neighbour +
+              "setp.lt.u32 %p1, %r1, 32;\n@%p1 st.shared.u32 [%r22], %r1;\n@!%p1 ld.shared.u32 %r5, [%r23];");
+  planted(719, "shared race: write after a read",
+          neighbour +
+              "st.shared.u32 [%r22], %r1;\nbar.sync 0;\nsetp.lt.u32 %p1, %r1, 32;\n@%p1 ld.shared.u32 %r5, "
+              "[%r23];\n@!%p1 st.shared.u32 [%r22], %r1;");
+  planted(719, "shared race: write after a write",
+          "st.shared.u32 [%r22], %r1;\n" + neighbour + "st.shared.u32 [%r23], %r1;");
+  clean(neighbour +
+        "st.shared.u32 [%r22], %r1;\nbar.sync 0;\nld.shared.u32 %r5, [%r23];\nbar.sync 0;\nst.shared.u32 "
+        "[%r22], %r5;");
+  // Within a warp a barrier of the warp is enough, and needed.
+  planted(719, "shared race",
+          "xor.b32 %r23, %r22, 4;\nst.shared.u32 [%r22], %r1;\nld.shared.u32 %r5, [%r23];", 1, 32);
+  clean("xor.b32 %r23, %r22, 4;\nst.shared.u32 [%r22], %r1;\nbar.warp.sync -1;\nld.shared.u32 %r5, [%r23];",
+        1, 32);
+}
+
+EMULATOR_TEST(globalRaces) {
+  planted(719, "global race: write after a write", "st.global.u32 [%rd3], %r1;", 4);
+  planted(719, "global race", "ld.global.u32 %r5, [%rd3];\nadd.s32 %r5, %r5, 1;\nst.global.u32 [%rd3], %r5;",
+          4);
+  clean("red.global.add.u32 [%rd3], 1;", 4);
+  planted(719, "global race",
+          "setp.eq.u32 %p1, %r2, 0;\n@%p1 red.global.add.u32 [%rd3], 1;\n@!%p1 st.global.u32 [%rd3], 1;", 4);
+  // The last block reads what the others published.
+  clean(
+      "setp.ne.u32 %p1, %r1, 0;\n@%p1 bra END;\nmul.wide.u32 %rd4, %r2, 4;\nadd.s64 %rd5, %rd1, "
+      "%rd4;\nst.global.u32 [%rd5], %r2;\nmembar.gl;\n"
+      "atom.global.inc.u32 %r5, [%rd1+128], 1000;\nsetp.ne.u32 %p2, %r5, 4;\n@%p2 bra "
+      "END;\nmembar.gl;\nld.global.u32 %r6, [%rd1];\nld.global.u32 %r7, [%rd1+4];\nEND:",
+      4);
+}
+
+EMULATOR_TEST(barriersThatDiverge) {
+  planted(719, "divergent barrier",
+          "setp.lt.u32 %p1, %r1, 40;\n@%p1 bra SKIP;\nbar.sync 0;\nSKIP:\nbar.sync 0;");
+  planted(702, "deadlock", "bar.sync 1, 96;");
+  clean("setp.ge.u32 %p1, %r1, 32;\n@%p1 bra END;\nbar.sync 0;\nEND:");  // the other warp has exited
+}
+
+EMULATOR_TEST(shuffleMasks) {
+  planted(719, "own member mask", "shfl.sync.bfly.b32 %r5, %r1, 1, 31, 0xffff;", 1, 32);
+  planted(719, "do not execute this instruction",
+          "setp.lt.u32 %p1, %r1, 16;\n@%p1 shfl.sync.bfly.b32 %r5, %r1, 1, 31, -1;", 1, 32);
+}
+
+EMULATOR_TEST(errorsStay) {
+  Device device;
+  u64 buffer = device.upload(std::vector<u32>(64, 1));
+  expectFault(device, 700, "out of bounds", "st.global.u32 [%rd3+4], %r1;", buffer, 1, 64);
+  CUdeviceptr more = 0;
+  expectResult(cuMemAlloc_v2(&more, 4), 700, "an allocation after a fault");
+  expectResult(cuCtxSynchronize(), 700, "a second wait");
+}
+
+}  // namespace
+}  // namespace emulator::tests

@@ -1,0 +1,104 @@
+// Instructions across the lanes of a warp, divergence, barriers and calls.
+#include "tests/harness.h"
+
+namespace emulator::tests {
+namespace {
+
+// Every thread stores %r10 at p0[thread].
+std::vector<u32> perThread(const std::string& body, u32 threads, CUresult wanted = kSuccess,
+                           std::string* report = nullptr) {
+  Device device;
+  device.load(wrap("ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %tid.x;\nmul.wide.u32 %rd2, %r1, 4;\nadd.s64 "
+                   "%rd3, %rd1, %rd2;\nmov.u32 %r2, %laneid;\n" +
+                       body + "\nst.global.u32 [%rd3], %r10;",
+                   1)
+                  .c_str());
+  u64 out = device.allocate(threads * 4);
+  expectResult(device.launch("test", 1, threads, {&out}), wanted, "launch " + device.report());
+  if (report) *report = device.report();
+  return wanted ? std::vector<u32>() : device.download<u32>(out, threads);
+}
+
+EMULATOR_TEST(shuffles) {
+  auto up = perThread("shfl.sync.up.b32 %r10|%p1, %r2, 1, 0, -1;\n@!%p1 add.s32 %r10, %r10, 100;", 32);
+  expect(up[0] == 100 && up[1] == 0 && up[31] == 30, "up: lane 0 is out of range and keeps its own");
+  auto down = perThread("shfl.sync.down.b32 %r10|%p1, %r2, 3, 31, -1;\n@!%p1 add.s32 %r10, %r10, 100;", 32);
+  expect(down[0] == 3 && down[28] == 31 && down[29] == 129, "down");
+  auto segment = perThread("shfl.sync.down.b32 %r10, %r2, 1, 0x181f, -1;", 32);
+  expect(segment[7] == 7 && segment[6] == 7 && segment[8] == 9, "down within segments of 8");
+  auto fly = perThread("shfl.sync.bfly.b32 %r10, %r2, 5, 31, -1;", 32);
+  expect(fly[0] == 5 && fly[31] == 26, "butterfly");
+  auto index = perThread("shfl.sync.idx.b32 %r10, %r2, 35, 31, -1;", 32);
+  expect(index[9] == 3, "index counts modulo 32");
+}
+
+EMULATOR_TEST(partialWarps) {
+  auto ballot = perThread("setp.gt.u32 %p1, %r2, 3;\nvote.sync.ballot.b32 %r10, %p1, -1;", 45);
+  expect(ballot[0] == 0xfffffff0 && ballot[44] == 0x1ff0, "ballot of 13 lanes");
+  auto active = perThread("activemask.b32 %r10;", 35);
+  expect(active[0] == 0xffffffff && active[34] == 7, "active mask");
+  std::string report;
+  perThread("shfl.sync.down.b32 %r10, %r2, 8, 31, -1;", 45, 719, &report);
+  expect(report.find("lane that does not take part") != std::string::npos,
+         "a shuffle from a lane that is not there: " + report);
+}
+
+EMULATOR_TEST(votesMatchesReductions) {
+  auto all = perThread(
+      "setp.lt.u32 %p1, %r2, 32;\nvote.sync.all.pred %p2, %p1, -1;\nvote.sync.any.pred %p3, !%p1, "
+      "-1;\nselp.u32 %r10, 1, 0, %p2;\n@%p3 mov.u32 %r10, 7;",
+      32);
+  expect(all[5] == 1, "all, and any of the negation");
+  auto match = perThread("and.b32 %r3, %r2, 3;\nmatch.any.sync.b32 %r10, %r3, -1;", 32);
+  expect(match[1] == 0x22222222, "match.any");
+  auto sum = perThread("redux.sync.add.u32 %r10, %r2, -1;", 32);
+  expect(sum[0] == 496, "redux.add");
+  auto low = perThread("neg.s32 %r3, %r2;\nredux.sync.min.s32 %r10, %r3, -1;", 32);
+  expect(low[0] == 0xffffffe1, "redux.min");
+}
+
+EMULATOR_TEST(divergenceMeetsAgain) {
+  auto out = perThread(
+      "and.b32 %r3, %r2, 1;\nsetp.eq.u32 %p1, %r3, 0;\nmov.u32 %r4, 0;\n@%p1 bra EVEN;\nmov.u32 %r4, 1;\nbra "
+      "JOIN;\n"
+      "EVEN:\nmov.u32 %r4, 2;\nJOIN:\nactivemask.b32 %r5;\nadd.s32 %r10, %r5, %r4;",
+      32);
+  expect(out[0] == 1 && out[1] == 0, "all lanes are active behind the branch");
+  auto loop = perThread(
+      "mov.u32 %r10, 0;\nLOOP:\nadd.s32 %r10, %r10, 1;\nsetp.lt.u32 %p1, %r10, %r2;\n@%p1 bra LOOP;", 32);
+  expect(loop[0] == 1 && loop[31] == 31, "a loop of different lengths");
+}
+
+EMULATOR_TEST(barriersReduce) {
+  auto count = perThread("setp.lt.u32 %p1, %r1, 50;\nbar.red.popc.u32 %r10, 0, %p1;", 64);
+  expect(count[63] == 50, "popc over the block");
+  auto any =
+      perThread("setp.eq.u32 %p1, %r1, 50;\nbar.red.or.pred %p2, 0, %p1;\nselp.u32 %r10, 1, 0, %p2;", 64);
+  expect(any[0] == 1, "or over the block");
+}
+
+EMULATOR_TEST(unknownThingsAreLoud) {
+  struct {
+    const char *body, *text;
+  } const cases[] = {{"frobnicate.u32 %r1, %r2;", "unknown instruction"},
+                     {"add.u33 %r1, %r2, %r3;", "unknown instruction"},
+                     {"ld.global.zz.u32 %r1, [%rd1];", "unknown modifier .zz"},
+                     {"mov.u32 %r1, nowhere;", "unknown symbol nowhere"},
+                     {"add.s32 %r1, %r2, %rd3;", "must have 32 bits"},
+                     {"mov.u32 %r1, %nosuch;", "unknown special register"},
+                     {"bra NOWHERE;", "unknown label"},
+                     {"add.s32 %r1, %r2, %r3 };", "expected"}};
+  for (const auto& each : cases) {
+    bool loud = false;
+    try {
+      Device device;
+      device.load(wrap(each.body, 1).c_str());
+    } catch (const std::exception&) {
+      loud = true;
+    }
+    expect(loud, std::string("accepted: ") + each.body);
+  }
+}
+
+}  // namespace
+}  // namespace emulator::tests
