@@ -18,13 +18,17 @@ void initialize(const Napi::CallbackInfo& info) {
           [&] { Environment::of(info.Env()).set_error_factory(function_argument(info, 0, "factory")); });
 }
 
+// devices(kind): those of one kind; asking for "cuda" opens the driver
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Napi::Array list = Napi::Array::New(env);
-  for (const auto& backend : {cpu::devices(), cuda::devices()}) {
-    for (const DeviceInfo& device : backend) list.Set(list.Length(), info_object(env, device));
-  }
-  return list;
+  return guarded(env, [&] {
+    const std::string kind = kind_argument(info, 0);
+    Napi::Array list = Napi::Array::New(env);
+    for (const DeviceInfo& device : kind == "cpu" ? cpu::devices() : cuda::devices()) {
+      list.Set(list.Length(), info_object(env, device));
+    }
+    return list;
+  });
 }
 
 Napi::Value live_bytes(const Napi::CallbackInfo& info) {
@@ -76,6 +80,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(environment);
   environment->device_class = Napi::Persistent(DeviceObject::define(env));
   environment->buffer_class = Napi::Persistent(BufferObject::define(env));
+  environment->array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
   environment->program_class = Napi::Persistent(ProgramObject::define(env));
   exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));

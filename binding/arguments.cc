@@ -8,8 +8,20 @@ namespace adastep {
 
 namespace {
 
-[[noreturn]] void refuse(const char* name, const Napi::Value& value, const std::string& accepted) {
-  throw Error(ErrorCode::kArgument, std::string("'") + name + "'", describe(value), accepted);
+[[noreturn]] void refuse(const char* name, const std::string& got, const std::string& accepted) {
+  throw Error(ErrorCode::kArgument, std::string("'") + name + "'", got, accepted);
+}
+
+std::string integers(int64_t low, int64_t high) {
+  return "an integer from " + std::to_string(low) + " to " + std::to_string(high);
+}
+
+int64_t integer_of(double number, const char* name, int64_t low, int64_t high) {
+  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) ||
+      number != std::floor(number)) {
+    refuse(name, std::to_string(number), integers(low, high));
+  }
+  return static_cast<int64_t>(number);
 }
 
 }  // namespace
@@ -44,37 +56,38 @@ std::string describe(const Napi::Value& value) {
 int64_t integer_argument(const Napi::CallbackInfo& info, size_t index, const char* name, int64_t low,
                          int64_t high) {
   const Napi::Value value = info[index];
-  const std::string accepted = "an integer from " + std::to_string(low) + " to " + std::to_string(high);
-  if (!value.IsNumber()) refuse(name, value, accepted);
-  const double number = value.As<Napi::Number>().DoubleValue();
-  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) ||
-      number != std::floor(number)) {
-    refuse(name, value, accepted);
-  }
-  return static_cast<int64_t>(number);
+  if (!value.IsNumber()) refuse(name, describe(value), integers(low, high));
+  return integer_of(value.As<Napi::Number>().DoubleValue(), name, low, high);
 }
 
 std::string string_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
-  if (!info[index].IsString()) refuse(name, info[index], "a string");
+  if (!info[index].IsString()) refuse(name, describe(info[index]), "a string");
   return info[index].As<Napi::String>().Utf8Value();
 }
 
+std::string kind_argument(const Napi::CallbackInfo& info, size_t index) {
+  const std::string kind = string_argument(info, index, "kind");
+  if (kind != "cpu" && kind != "cuda") refuse("kind", describe(info[index]), "\"cpu\" or \"cuda\"");
+  return kind;
+}
+
 Napi::Function function_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
-  if (!info[index].IsFunction()) refuse(name, info[index], "a function");
+  if (!info[index].IsFunction()) refuse(name, describe(info[index]), "a function");
   return info[index].As<Napi::Function>();
 }
 
 Bytes bytes_of(const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray()) refuse(name, value, "a typed array");
+  if (!value.IsTypedArray()) refuse(name, describe(value), "a typed array");
   const auto array = value.As<Napi::TypedArray>();
-  const auto* start = static_cast<const char*>(array.ArrayBuffer().Data());
-  return {start + array.ByteOffset(), static_cast<int64_t>(array.ByteLength())};
+  void* data = nullptr;  // of a SharedArrayBuffer too, which napi's ArrayBuffer functions refuse
+  napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &data, nullptr, nullptr);
+  return {static_cast<const char*>(data), static_cast<int64_t>(array.ByteLength())};
 }
 
 Words words_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
   const Napi::Value value = info[index];
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-    refuse(name, value, "a Float64Array");
+    refuse(name, describe(value), "a Float64Array");
   }
   const auto array = value.As<Napi::Float64Array>();
   return {array.Data(), array.ElementLength()};
@@ -82,7 +95,7 @@ Words words_argument(const Napi::CallbackInfo& info, size_t index, const char* n
 
 BufferObject& buffer_argument(const Napi::Value& value, const char* name, const Device* device) {
   BufferObject* buffer = BufferObject::from(value);
-  if (buffer == nullptr) refuse(name, value, "a buffer of this device");
+  if (buffer == nullptr) refuse(name, describe(value), "a buffer of this device");
   if (buffer->storage() == nullptr) {
     throw Error(ErrorCode::kDisposed, std::string("'") + name + "'", "a disposed buffer",
                 "a buffer that is alive");
@@ -94,16 +107,33 @@ BufferObject& buffer_argument(const Napi::Value& value, const char* name, const 
   return *buffer;
 }
 
-std::vector<BufferView> buffers_argument(const Napi::CallbackInfo& info, size_t index, const char* name,
-                                         const Device* device) {
-  if (!info[index].IsArray()) refuse(name, info[index], "an array of buffers");
+std::vector<std::shared_ptr<Storage>> buffers_argument(const Napi::CallbackInfo& info, size_t index,
+                                                       const char* name, const Device* device) {
+  if (!info[index].IsArray()) refuse(name, describe(info[index]), "an array of buffers");
   const auto array = info[index].As<Napi::Array>();
-  std::vector<BufferView> views;
-  for (uint32_t i = 0; i < array.Length(); i++) {
-    const auto storage = buffer_argument(array.Get(i), name, device).storage();
-    views.push_back({storage, static_cast<char*>(storage->data()), storage->bytes()});
+  const uint32_t length = array.Length();  // once: a getter may add elements without end
+  std::vector<std::shared_ptr<Storage>> storages;
+  for (uint32_t i = 0; i < length; i++)
+    storages.push_back(buffer_argument(array.Get(i), name, device).storage());
+  return storages;
+}
+
+std::vector<Region> regions_argument(const Napi::CallbackInfo& info, size_t index, const char* name,
+                                     const std::vector<std::shared_ptr<Storage>>& buffers, int64_t& total) {
+  const Words words = words_argument(info, index, name);
+  if (words.count % 3 != 0) {
+    refuse(name, std::to_string(words.count) + " numbers", "triples of buffer, byte offset, bytes");
   }
-  return views;
+  std::vector<Region> regions;
+  for (size_t i = 0; i < words.count; i += 3) {
+    const int64_t buffer = integer_of(words.data[i], name, 0, static_cast<int64_t>(buffers.size()) - 1);
+    const int64_t offset = integer_of(words.data[i + 1], name, 0, kMaxBytes);
+    const int64_t bytes = integer_of(words.data[i + 2], name, 0, kMaxBytes);
+    regions.push_back(region_of(buffers[static_cast<size_t>(buffer)], offset, bytes, name));
+    total += bytes;
+    if (total > kMaxBytes) refuse(name, "more than 2^46 bytes", "2^46 bytes at most");
+  }
+  return regions;
 }
 
 Region region_of(const std::shared_ptr<Storage>& storage, int64_t offset, int64_t bytes, const char* name) {

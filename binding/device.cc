@@ -9,50 +9,7 @@
 
 namespace adastep {
 
-namespace {
-
-constexpr int64_t kMaxBytes = int64_t{1} << 46;  // beyond any machine: sizes that overflow end here
-
-// Triples (buffer, byte offset, bytes) of a program's inputs or outputs.
-std::vector<Region> regions_of(const Words& words, const std::vector<BufferView>& buffers, const char* name,
-                               int64_t& total) {
-  if (words.count % 3 != 0) {
-    throw Error(ErrorCode::kArgument, std::string("'") + name + "'", std::to_string(words.count) + " numbers",
-                "triples of buffer, byte offset, bytes");
-  }
-  std::vector<Region> regions;
-  for (size_t i = 0; i < words.count; i += 3) {
-    for (size_t j = i; j < i + 3; j++) {
-      if (!(words.data[j] >= 0 && words.data[j] < static_cast<double>(kMaxBytes))) {
-        throw Error(ErrorCode::kArgument, std::string("'") + name + "'", std::to_string(words.data[j]),
-                    "an index, an offset and a size");
-      }
-    }
-    const auto buffer = static_cast<size_t>(words.data[i]);
-    if (buffer >= buffers.size()) {
-      throw Error(ErrorCode::kArgument, std::string("'") + name + "'", "buffer " + std::to_string(buffer),
-                  "less than " + std::to_string(buffers.size()));
-    }
-    regions.push_back(region_of(buffers[buffer].storage, static_cast<int64_t>(words.data[i + 1]),
-                                static_cast<int64_t>(words.data[i + 2]), name));
-    total += regions.back().bytes;
-  }
-  if (total > kMaxBytes)
-    throw Error(ErrorCode::kArgument, std::string("'") + name + "'", "too many bytes", "2^46 at most");
-  return regions;
-}
-
-std::vector<std::shared_ptr<Storage>> storages_of(const std::vector<BufferView>& buffers) {
-  std::vector<std::shared_ptr<Storage>> storages;
-  for (const BufferView& buffer : buffers) storages.push_back(buffer.storage);
-  return storages;
-}
-
-Error closed_error(const char* what) {
-  return Error(ErrorCode::kDisposed, what, "a closed device", "a device that is open");
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Napi::Object info_object(Napi::Env env, const DeviceInfo& info) {
   Napi::Object object = Napi::Object::New(env);
@@ -83,9 +40,7 @@ DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
 void DeviceObject::open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   guarded(env, [&] {
-    const std::string kind = string_argument(info, 0, "kind");
-    if (kind != "cpu" && kind != "cuda")
-      throw Error(ErrorCode::kArgument, "'kind'", '"' + kind + '"', "\"cpu\" or \"cuda\"");
+    const std::string kind = kind_argument(info, 0);
     const auto index = static_cast<int>(integer_argument(info, 1, "index", 0, 1023));
     DeviceOptions options;
     options.threads = static_cast<int>(integer_argument(info, 2, "threads", 0, 1024));
@@ -97,16 +52,17 @@ void DeviceObject::open(const Napi::CallbackInfo& info) {
     environment.construct(environment.device_class, [&](Napi::Object object) {
       DeviceObject* self = Unwrap(object);
       const auto opener = kind == "cpu" ? &cpu::open : &cuda::open;
-      self->device_ = Device::open([=] { return opener(index, options); }, limit,
-                                   environment.completion(callback, object, object));
-      self->open_ = true;
-      environment.add(self->device_);
+      environment.begin("open", callback, object, object, [&](const Done& done) {
+        self->device_ = Device::open([=] { return opener(index, options); }, limit, done);
+        environment.add(self->device_);
+        return self->open_ = true;
+      });
     });
   });
 }
 
 Device& DeviceObject::device(const char* what) const {
-  if (!open_ || closed_) throw closed_error(what);
+  if (!open_ || closed_) throw closed(what);
   return *device_;
 }
 
@@ -139,7 +95,7 @@ void DeviceObject::submit(const Napi::CallbackInfo& info) {
     Device& self = device("device.submit");
     const auto buffers = buffers_argument(info, 1, "buffers", &self);
     const Words words = words_argument(info, 0, "words");
-    self.submit(decode(words.data, words.count, buffers), storages_of(buffers));
+    if (!self.submit(decode(words.data, words.count, buffers), buffers)) throw closed("device.submit");
   });
 }
 
@@ -150,10 +106,9 @@ Napi::Value DeviceObject::program(const Napi::CallbackInfo& info) {
     const Words words = words_argument(info, 0, "words");
     auto program = std::make_shared<Program>();
     program->ops = decode(words.data, words.count, buffers);
-    program->holds = storages_of(buffers);
-    program->inputs = regions_of(words_argument(info, 2, "inputs"), buffers, "inputs", program->input_bytes);
-    program->outputs =
-        regions_of(words_argument(info, 3, "outputs"), buffers, "outputs", program->output_bytes);
+    program->holds = buffers;
+    program->inputs = regions_argument(info, 2, "inputs", buffers, program->input_bytes);
+    program->outputs = regions_argument(info, 3, "outputs", buffers, program->output_bytes);
     return ProgramObject::create(info.Env(), device_, std::move(program));
   });
 }
@@ -167,7 +122,7 @@ void DeviceObject::write(const Napi::CallbackInfo& info) {
     const Region to = region_of(storage, offset, bytes.size, "data");
     auto staging = self.allocate_staging(bytes.size);
     if (bytes.size > 0) std::memcpy(staging->data(), bytes.data, static_cast<size_t>(bytes.size));
-    self.write(to, std::move(staging));
+    if (!self.write(to, std::move(staging))) throw closed("device.write");
   });
 }
 
@@ -180,18 +135,19 @@ void DeviceObject::read(const Napi::CallbackInfo& info) {
     const int64_t bytes = integer_argument(info, 2, "bytes", 0, kMaxBytes);
     const Napi::Function callback = function_argument(info, 3, "callback");
     const Region from = region_of(storage, offset, bytes, "bytes");
-    auto host = Napi::ArrayBuffer::New(env, static_cast<size_t>(bytes));
-    Done done = Environment::of(env).completion(callback, info.This(), host);
-    if (!self.read(from, host.Data(), done)) done(closed_error("device.read"));
+    Environment& environment = Environment::of(env);
+    auto host = environment.array_buffer(bytes);
+    environment.begin("device.read", callback, info.This(), host,
+                      [&](const Done& done) { return self.read(from, host.Data(), done); });
   });
 }
 
 void DeviceObject::sync(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     Device& self = device("device.sync");
-    Done done = Environment::of(info.Env())
-                    .completion(function_argument(info, 0, "callback"), info.This(), info.Env().Undefined());
-    if (!self.sync(done)) done(closed_error("device.sync"));
+    Environment::of(info.Env())
+        .begin("device.sync", function_argument(info, 0, "callback"), info.This(), info.Env().Undefined(),
+               [&](const Done& done) { return self.sync(done); });
   });
 }
 
@@ -202,10 +158,13 @@ void DeviceObject::reset(const Napi::CallbackInfo& info) {
 void DeviceObject::close(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     Device& self = device("device.close");
-    Done done = Environment::of(info.Env())
-                    .completion(function_argument(info, 0, "callback"), info.This(), info.Env().Undefined());
-    closed_ = true;
-    self.close([done] { done(std::nullopt); });
+    Environment::of(info.Env())
+        .begin("device.close", function_argument(info, 0, "callback"), info.This(), info.Env().Undefined(),
+               [&](const Done& done) {
+                 closed_ = true;
+                 self.close([done] { done(std::nullopt); });
+                 return true;
+               });
   });
 }
 

@@ -87,6 +87,16 @@ Done Environment::completion(const Napi::Function& callback, const Napi::Value& 
   };
 }
 
+Napi::ArrayBuffer Environment::array_buffer(int64_t bytes) {
+  try {
+    return array_buffer_class.New({Napi::Number::New(env_, static_cast<double>(bytes))})
+        .As<Napi::ArrayBuffer>();
+  } catch (const Napi::Error&) {
+    throw Error(ErrorCode::kOutOfMemory,
+                "host memory: no ArrayBuffer of " + std::to_string(bytes) + " bytes could be made");
+  }
+}
+
 // Raw calls whose status is ignored: in a worker that is being terminated every call into JavaScript fails,
 // and the C++ wrapper would turn that into an exception that nobody can catch.
 void Environment::deliver(napi_env env, napi_value, void* context, void* data) {

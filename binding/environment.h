@@ -13,16 +13,37 @@
 
 namespace adastep {
 
+// What a call on a closed device throws.
+inline Error closed(const char* what) {
+  return Error(ErrorCode::kDisposed, what, "a closed device", "a device that is open");
+}
+
 class Environment {
  public:
   explicit Environment(Napi::Env env);
   ~Environment();
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  // `callback(error | undefined, value)` is called on the JavaScript thread after the returned Done was
-  // called on any thread. A Done that is dropped uncalled (a cancelled stream) calls nothing.
-  // `owner`, the object that was called, stays alive until then: its end would cancel the work.
-  Done completion(const Napi::Function& callback, const Napi::Value& owner, const Napi::Value& value);
+  // Calls start(done), which begins work on a stream and says whether it could. `callback(error | undefined,
+  // value)` is called on the JavaScript thread after `done` was called on any thread, or with the error if
+  // the work did not begin. A `done` that is dropped uncalled (a cancelled stream) calls nothing. `owner`,
+  // the object that was called, stays alive until then: its end would cancel the work.
+  template <class Start>
+  void begin(const char* what, const Napi::Function& callback, const Napi::Value& owner,
+             const Napi::Value& value, const Start& start) {
+    const Done done = completion(callback, owner, value);
+    try {
+      if (!start(done)) done(closed(what));
+    } catch (const Error& error) {
+      done(error);
+    } catch (const std::bad_alloc&) {
+      done(Error(ErrorCode::kOutOfMemory, "host memory is exhausted"));
+    }
+  }
+
+  // An ArrayBuffer for results. Unlike napi_create_arraybuffer it throws where there is no memory, instead of
+  // ending the process.
+  Napi::ArrayBuffer array_buffer(int64_t bytes);
 
   // The cleanup hook cancels the work of every device that is still alive then.
   void add(const std::shared_ptr<Device>& device);
@@ -45,10 +66,11 @@ class Environment {
       throw Napi::TypeError::New(env, "adastep: this class is constructed by the device only");
   }
 
-  Napi::FunctionReference device_class, buffer_class, program_class;
+  Napi::FunctionReference device_class, buffer_class, program_class, array_buffer_class;
 
  private:
   struct Completion;
+  Done completion(const Napi::Function& callback, const Napi::Value& owner, const Napi::Value& value);
   static void deliver(napi_env env, napi_value, void* context, void* data);
   static void cleanup(void* self);
   napi_value error_value(napi_env env, const Error& error);
@@ -69,8 +91,12 @@ auto guarded(Napi::Env env, F&& body) -> decltype(body()) {
     return body();
   } catch (const Error& error) {
     throw Environment::of(env).to_js(env, error);
+  } catch (const Napi::Error&) {
+    throw;
   } catch (const std::bad_alloc&) {
     throw Environment::of(env).to_js(env, Error(ErrorCode::kOutOfMemory, "host memory is exhausted"));
+  } catch (const std::exception& error) {
+    throw Environment::of(env).to_js(env, Error(ErrorCode::kDevice, error.what()));
   }
 }
 

@@ -39,39 +39,44 @@ void ProgramObject::retire() {
 void ProgramObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   guarded(env, [&] {
-    if (!program_)
+    const std::shared_ptr<Program> program = program_;  // a getter on `inputs` may dispose this object
+    if (!program)
       throw Error(ErrorCode::kDisposed, "program.run", "a disposed program", "a program that is alive");
     const Napi::Function callback = function_argument(info, 1, "callback");
-    if (!info[0].IsArray())
-      throw Error(ErrorCode::kArgument, "'inputs'", describe(info[0]), "an array of typed arrays");
-    const auto arrays = info[0].As<Napi::Array>();
-    if (arrays.Length() != program_->inputs.size()) {
-      throw Error(ErrorCode::kArgument, "'inputs'", std::to_string(arrays.Length()) + " arrays",
-                  std::to_string(program_->inputs.size()) + " arrays");
-    }
-    // All are fetched before any is copied: a getter on the array could run code that disposes or detaches.
-    std::vector<Napi::Value> values;
-    for (uint32_t i = 0; i < arrays.Length(); i++) values.push_back(arrays.Get(i));
-    if (!program_)
-      throw Error(ErrorCode::kDisposed, "program.run", "a disposed program", "a program that is alive");
-    const auto staging = device_->allocate_staging(program_->input_bytes);
-    int64_t at = 0;
-    for (size_t i = 0; i < values.size(); i++) {
-      const Bytes bytes = bytes_of(values[i], "inputs");
-      if (bytes.size != program_->inputs[i].bytes) {
-        throw Error(ErrorCode::kArgument, "input " + std::to_string(i), std::to_string(bytes.size) + " bytes",
-                    std::to_string(program_->inputs[i].bytes) + " bytes");
-      }
-      if (bytes.size > 0)
-        std::memcpy(static_cast<char*>(staging->data()) + at, bytes.data, static_cast<size_t>(bytes.size));
-      at += bytes.size;
-    }
-    auto outputs = Napi::ArrayBuffer::New(env, static_cast<size_t>(program_->output_bytes));
-    Done done = Environment::of(env).completion(callback, info.This(), outputs);
-    if (!device_->run(program_, staging, outputs.Data(), done)) {
-      done(Error(ErrorCode::kDisposed, "program.run", "a closed device", "a device that is open"));
-    }
+    const auto staging = stage_inputs(info[0], *program);
+    Environment& environment = Environment::of(env);
+    auto outputs = environment.array_buffer(program->output_bytes);
+    environment.begin("program.run", callback, info.This(), outputs,
+                      [&](const Done& done) { return device_->run(program, staging, outputs.Data(), done); });
   });
+}
+
+// The bytes of all inputs, one after the other.
+std::shared_ptr<Storage> ProgramObject::stage_inputs(const Napi::Value& value, const Program& program) {
+  const size_t count = program.inputs.size();
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != count) {
+    const std::string got =
+        value.IsArray() ? std::to_string(value.As<Napi::Array>().Length()) + " arrays" : describe(value);
+    throw Error(ErrorCode::kArgument, "'inputs'", got,
+                "an array of " + std::to_string(count) + " typed arrays");
+  }
+  // All are fetched before any is copied: a getter on the array may run code that changes or detaches
+  // another.
+  std::vector<Napi::Value> values;
+  for (uint32_t i = 0; i < count; i++) values.push_back(value.As<Napi::Array>().Get(i));
+  auto staging = device_->allocate_staging(program.input_bytes);
+  int64_t at = 0;
+  for (size_t i = 0; i < count; i++) {
+    const Bytes bytes = bytes_of(values[i], "inputs");
+    if (bytes.size != program.inputs[i].bytes) {
+      throw Error(ErrorCode::kArgument, "input " + std::to_string(i), std::to_string(bytes.size) + " bytes",
+                  std::to_string(program.inputs[i].bytes) + " bytes");
+    }
+    if (bytes.size > 0)
+      std::memcpy(static_cast<char*>(staging->data()) + at, bytes.data, static_cast<size_t>(bytes.size));
+    at += bytes.size;
+  }
+  return staging;
 }
 
 }  // namespace adastep

@@ -13,16 +13,31 @@ ADASTEP_HD float gradient_factor(double maximize, float max_norm, const float* n
   return static_cast<float>(maximize != 0.0 ? -factor : factor);
 }
 
+// Structs of floats, or of doubles, word by word: nvcc copies them byte by byte when all that it knows is
+// that memory holds bytes.
+template <class Struct, class Word>
+ADASTEP_HD void read_words(Struct& to, const Word* from) {
+  Word words[sizeof(Struct) / sizeof(Word)];
+  for (unsigned i = 0; i < sizeof words / sizeof(Word); i++) words[i] = from[i];
+  __builtin_memcpy(&to, words, sizeof to);
+}
+template <class Struct, class Word>
+ADASTEP_HD void write_words(Word* to, const Struct& from) {
+  Word words[sizeof(Struct) / sizeof(Word)];
+  __builtin_memcpy(words, &from, sizeof from);
+  for (unsigned i = 0; i < sizeof words / sizeof(Word); i++) to[i] = words[i];
+}
+
 template <class Rule>
 ADASTEP_HD void advance(const Advance& op) {
   typename Rule::Hyper hyper;
   typename Rule::Running running;
-  __builtin_memcpy(&hyper, op.hyper.data, sizeof hyper);
-  __builtin_memcpy(&running, op.running.data, sizeof running);
+  read_words(hyper, op.hyper.data);
+  read_words(running, op.running.data);
   const typename Rule::template Step<float> step = Rule::template begin<float>(hyper, running);
   op.prepared.data[0] = gradient_factor(hyper.maximize, op.max_norm, op.norm.data);
-  __builtin_memcpy(op.prepared.data + 1, &step, sizeof step);
-  __builtin_memcpy(op.running.data, &running, sizeof running);
+  write_words(op.prepared.data + 1, step);
+  write_words(op.running.data, running);
 }
 
 // What a rule applies in this step: prepared = { gradient factor, Rule::Step<float> }.
@@ -32,7 +47,7 @@ struct Prepared {
   typename Rule::template Step<float> step;
 
   ADASTEP_HD explicit Prepared(const float* prepared) : factor(prepared[0]) {
-    __builtin_memcpy(&step, prepared + 1, sizeof step);
+    read_words(step, prepared + 1);
   }
   // The new parameter; `state` has Rule::kStates elements.
   ADASTEP_HD float apply(float p, float g, float* state) const {

@@ -27,7 +27,7 @@ constexpr int64_t kElementBytes<Raw> = 1;
 
 class Decoder {
  public:
-  Decoder(const double* words, size_t count, const std::vector<BufferView>& buffers)
+  Decoder(const double* words, size_t count, const std::vector<std::shared_ptr<Storage>>& buffers)
       : words_(words), count_(count), buffers_(buffers) {}
 
   bool ended() const { return at_ == count_; }
@@ -62,27 +62,37 @@ class Decoder {
     if (!holds) refuse(name, "a value outside", accepted);
   }
   template <class T>
-  void span(const char* name, In<T>& field, int64_t extent, Aliasing aliasing = Aliasing::kNever) {
-    field.data = static_cast<const T*>(locate<T>(name, extent, false, false, aliasing));
+  void span(const char* name, In<T>& field, int64_t count, Aliasing aliasing = Aliasing::kNever) {
+    field.data = static_cast<const T*>(locate(name, count, kElementBytes<T>, {false, false, aliasing}));
   }
   template <class T>
-  void span(const char* name, Out<T>& field, int64_t extent) {
-    field.data = static_cast<T*>(locate<T>(name, extent, false, true, Aliasing::kNever));
+  void span(const char* name, Out<T>& field, int64_t count) {
+    field.data = static_cast<T*>(locate(name, count, kElementBytes<T>, {false, true}));
   }
   template <class T>
-  void span(const char* name, InOut<T>& field, int64_t extent) {
-    field.data = static_cast<T*>(locate<T>(name, extent, false, true, Aliasing::kNever));
+  void span(const char* name, InOut<T>& field, int64_t count) {
+    field.data = static_cast<T*>(locate(name, count, kElementBytes<T>, {false, true}));
+  }
+  void span(const char* name, In<Raw>& field, int64_t count, DType dtype) {
+    field.data = static_cast<const Raw*>(locate(name, count, size_of(dtype), {false, false}));
+  }
+  void span(const char* name, Out<Raw>& field, int64_t count, DType dtype) {
+    field.data = static_cast<Raw*>(locate(name, count, size_of(dtype), {false, true}));
   }
   template <class T>
-  void optional(const char* name, In<T>& field, int64_t extent) {
-    field.data = static_cast<const T*>(locate<T>(name, extent, true, false, Aliasing::kNever));
+  void optional(const char* name, In<T>& field, int64_t count) {
+    field.data = static_cast<const T*>(locate(name, count, kElementBytes<T>, {true, false}));
   }
   template <class T>
-  void optional(const char* name, InOut<T>& field, int64_t extent) {
-    field.data = static_cast<T*>(locate<T>(name, extent, true, true, Aliasing::kNever));
+  void optional(const char* name, InOut<T>& field, int64_t count) {
+    field.data = static_cast<T*>(locate(name, count, kElementBytes<T>, {true, true}));
   }
 
  private:
+  struct Access {
+    bool may_be_absent, written;
+    Aliasing aliasing = Aliasing::kNever;
+  };
   struct Range {
     const char* name;
     const char* begin;
@@ -120,23 +130,23 @@ class Decoder {
     if (std::any_of(ranges_.begin(), ranges_.end(), written)) ops.push_back(op);
   }
 
-  template <class T>
-  void* locate(const char* name, int64_t extent_, bool may_be_absent, bool written, Aliasing aliasing) {
-    const int64_t index = integer(name, may_be_absent ? -1 : 0, static_cast<double>(buffers_.size()) - 1);
+  void* locate(const char* name, int64_t count, int64_t element, const Access& access) {
+    const int64_t index =
+        integer(name, access.may_be_absent ? -1 : 0, static_cast<double>(buffers_.size()) - 1);
     const int64_t offset = integer(name, 0, kMaxInteger);
     if (index < 0) return nullptr;
-    const BufferView& buffer = buffers_[static_cast<size_t>(index)];
-    const int64_t bytes = extent(extent_, kElementBytes<T>);
-    if (offset > buffer.bytes || bytes > buffer.bytes - offset) {
+    const Storage& buffer = *buffers_[static_cast<size_t>(index)];
+    const int64_t bytes = extent(count, element);
+    if (offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
       refuse(name, std::to_string(bytes) + " bytes at byte " + std::to_string(offset),
-             "a span inside its buffer of " + std::to_string(buffer.bytes) + " bytes");
+             "a span inside its buffer of " + std::to_string(buffer.bytes()) + " bytes");
     }
-    char* data = buffer.data + offset;
-    if (reinterpret_cast<uintptr_t>(data) % kElementBytes<T> != 0) {
+    char* const data = static_cast<char*>(buffer.data()) + offset;
+    if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(element) != 0) {
       refuse(name, "byte offset " + std::to_string(offset),
-             "a multiple of " + std::to_string(kElementBytes<T>) + " from the start of the memory");
+             "a multiple of " + std::to_string(element) + " from the start of the memory");
     }
-    if (bytes > 0) ranges_.push_back({name, data, bytes, written, aliasing});
+    if (bytes > 0) ranges_.push_back({name, data, bytes, access.written, access.aliasing});
     return data;
   }
 
@@ -155,7 +165,7 @@ class Decoder {
 
   const double* const words_;
   const size_t count_;
-  const std::vector<BufferView>& buffers_;
+  const std::vector<std::shared_ptr<Storage>>& buffers_;
   size_t at_ = 0, place_ = 0;
   std::string op_;
   std::vector<Range> ranges_;
@@ -163,7 +173,8 @@ class Decoder {
 
 }  // namespace
 
-std::vector<Op> decode(const double* words, size_t count, const std::vector<BufferView>& buffers) {
+std::vector<Op> decode(const double* words, size_t count,
+                       const std::vector<std::shared_ptr<Storage>>& buffers) {
   std::vector<Op> ops;
   Decoder decoder(words, count, buffers);
   while (!decoder.ended()) decoder.next(ops);

@@ -13,14 +13,8 @@
 
 namespace adastep {
 
-// A buffer as the list sees it: `bytes` from `data`, kept alive by `storage`.
-struct BufferView {
-  std::shared_ptr<Storage> storage;
-  char* data;
-  int64_t bytes;
-};
-
 // Throws kArgument, naming the operation, the field, what it got and what is accepted.
-std::vector<Op> decode(const double* words, size_t count, const std::vector<BufferView>& buffers);
+std::vector<Op> decode(const double* words, size_t count,
+                       const std::vector<std::shared_ptr<Storage>>& buffers);
 
 }  // namespace adastep

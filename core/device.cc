@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace adastep {
@@ -28,22 +30,29 @@ void start_program(Backend& backend, Program& program) {
 std::shared_ptr<Device> Device::open(Stream::Open open_backend, int64_t memory_limit, Done opened) {
   auto device = std::make_shared<Device>();
   // The raw pointer is safe: the stream, a member, joins its thread before the device ends.
-  Device* self = device.get();
-  device->stream_ = std::make_unique<Stream>(
-      std::move(open_backend),
-      [self, memory_limit, opened](std::shared_ptr<Backend> backend, const std::optional<Error>& error) {
-        if (backend) {
-          self->backend_ = backend;
-          self->memory_ =
-              std::make_shared<MemoryPool>([backend](size_t bytes) { return backend->allocate(bytes); },
-                                           [backend](void* data) { backend->free(data); }, memory_limit);
-          self->staging_ = std::make_shared<MemoryPool>(
-              [backend](size_t bytes) { return backend->allocate_staging(bytes); },
-              [backend](void* data) { backend->free_staging(data); }, 0);
-        }
-        opened(error);
-      });
+  auto start = [self = device.get(), memory_limit, opened](std::shared_ptr<Backend> backend,
+                                                           const std::optional<Error>& error) {
+    if (backend) self->attach(std::move(backend), memory_limit);
+    opened(error);
+  };
+  try {
+    device->stream_ = std::make_unique<Stream>(std::move(open_backend), std::move(start));
+  } catch (const std::system_error& error) {
+    throw Error(ErrorCode::kUnavailable, std::string("no thread could be started: ") + error.what());
+  }
   return device;
+}
+
+// Without a limit of its own the CPU would promise more memory than there is, and be killed when it is
+// touched.
+void Device::attach(std::shared_ptr<Backend> backend, int64_t memory_limit) {
+  memory_ = std::make_shared<MemoryPool>([backend](size_t bytes) { return backend->allocate(bytes); },
+                                         [backend](void* data) { backend->free(data); },
+                                         memory_limit > 0 ? memory_limit : backend->info().memory_bytes);
+  staging_ =
+      std::make_shared<MemoryPool>([backend](size_t bytes) { return backend->allocate_staging(bytes); },
+                                   [backend](void* data) { backend->free_staging(data); }, 0);
+  backend_ = std::move(backend);
 }
 
 std::shared_ptr<Storage> Device::allocate_staging(int64_t bytes) {
@@ -52,8 +61,7 @@ std::shared_ptr<Storage> Device::allocate_staging(int64_t bytes) {
 
 bool Device::submit(std::vector<Op> ops, std::vector<std::shared_ptr<Storage>> holds) {
   Command command;
-  command.work = [ops = std::move(ops)](Backend& backend) { backend.run(ops); };
-  command.holds = std::move(holds);
+  command.work = [ops = std::move(ops), holds = std::move(holds)](Backend& backend) { backend.run(ops); };
   return stream_->enqueue(std::move(command));
 }
 
@@ -63,7 +71,6 @@ bool Device::write(const Region& to, std::shared_ptr<Storage> staging) {
   command.work = [to, staging](Backend& backend) {
     backend.write(to.data(), staging->data(), static_cast<size_t>(to.bytes));
   };
-  command.holds = {to.storage, staging};
   return stream_->enqueue(std::move(command));
 }
 
@@ -84,7 +91,6 @@ bool Device::read(const Region& from, void* host, Done done) {
       std::memcpy(host, staging->data(), static_cast<size_t>(from.bytes));
   };
   command.done = std::move(done);
-  command.holds = {from.storage};
   return stream_->enqueue(std::move(command));
 }
 

@@ -37,7 +37,7 @@ class Device {
   // Host memory for a coming write or run; null for 0 bytes.
   std::shared_ptr<Storage> allocate_staging(int64_t bytes);
 
-  // Each returns at once; false after close.
+  // Each returns at once; false after close. `holds` is the memory that the operations touch.
   bool submit(std::vector<Op> ops, std::vector<std::shared_ptr<Storage>> holds);
   bool write(const Region& to, std::shared_ptr<Storage> staging);
   // `host` must stay valid until `done`, or until cancel returns.
@@ -54,6 +54,8 @@ class Device {
   void cancel() { stream_->cancel(); }
 
  private:
+  void attach(std::shared_ptr<Backend> backend, int64_t memory_limit);
+
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<MemoryPool> memory_, staging_;
   std::unique_ptr<Stream> stream_;  // last: its thread ends before what it uses

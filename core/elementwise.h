@@ -60,7 +60,7 @@ ADASTEP_HD float apply(float a, float b) {
     case BinaryFn::kEqual:
       return a == b ? 1.0f : 0.0f;
     case BinaryFn::kReluGrad:
-      return b > 0.0f ? a : 0.0f;
+      return b <= 0.0f ? 0.0f : a;  // where the result is NaN the gradient passes, as in PyTorch
     case BinaryFn::kGeluGrad:
       return a * gelu_slope(b);
     case BinaryFn::kTanhGrad:

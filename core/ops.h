@@ -16,6 +16,7 @@
   X(Copy)                                                                                                   \
   X(Strided)                                                                                                \
   X(Cast)                                                                                                   \
-  X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) X(Softmax) X(SoftmaxGrad) X(CrossEntropy)     \
+  X(Random)                                                                                                 \
+  X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) X(Softmax) X(SoftmaxGrad) X(CrossEntropy)               \
       X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) \
           X(Gemm) X(Advance) X(Update)

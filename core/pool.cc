@@ -67,14 +67,16 @@ std::shared_ptr<Storage> MemoryPool::allocate(int64_t bytes) {
 }
 
 void MemoryPool::release(void* data, int64_t bytes) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  stats_.live -= bytes;
-  if (stats_.reserved - stats_.live > kCacheLimit) {
-    free_(data);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stats_.live -= bytes;
+    if (stats_.reserved - stats_.live <= kCacheLimit) {
+      cached_[bytes].push_back(data);
+      return;
+    }
     stats_.reserved -= bytes;
-  } else {
-    cached_[bytes].push_back(data);
   }
+  free_(data);  // outside of the lock: on a GPU it may wait for the device
 }
 
 MemoryStats MemoryPool::stats() const {

@@ -14,9 +14,13 @@ ADASTEP_HD void random_four(uint64_t seed, uint32_t stream, uint64_t group, floa
     for (int i = 0; i < 4; i++) y[i] = fma_(uniform_of(random.word[i]), b - a, a);
     return;
   }
-  normal_of(random.word[0], random.word[1], y[0], y[1]);
-  normal_of(random.word[2], random.word[3], y[2], y[3]);
-  for (int i = 0; i < 4; i++) y[i] = fma_(y[i], b, a);
+  float z0, z1, z2, z3;
+  normal_of(random.word[0], random.word[1], z0, z1);
+  normal_of(random.word[2], random.word[3], z2, z3);
+  y[0] = fma_(z0, b, a);
+  y[1] = fma_(z1, b, a);
+  y[2] = fma_(z2, b, a);
+  y[3] = fma_(z3, b, a);
 }
 
 // A Dropout operation. Element i is apply(x[i], four(i / 4).word[i % 4]); a dropped element is 0 by

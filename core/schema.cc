@@ -34,6 +34,8 @@ class Describer {
   void span(const char* name, InOut<T>&, int64_t) {
     add(name, "inout");
   }
+  void span(const char* name, In<Raw>&, int64_t, DType) { add(name, "in"); }
+  void span(const char* name, Out<Raw>&, int64_t, DType) { add(name, "out"); }
   template <class T>
   void optional(const char* name, In<T>&, int64_t) {
     add(name, "in", true);

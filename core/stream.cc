@@ -1,6 +1,8 @@
 #include "core/stream.h"
 
+#include <exception>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace adastep {
@@ -13,7 +15,23 @@ constexpr size_t kMaxInFlight =
 Error describe(const Fault& fault) {
   return Error(ErrorCode::kDevice,
                std::string(kOpNames[fault.op]) + ": index at position " + std::to_string(fault.position),
-               std::to_string(fault.value), "0 to " + std::to_string(fault.limit - 1));
+               std::to_string(fault.value),
+               fault.limit > 0 ? "0 to " + std::to_string(fault.limit - 1) : "none: there are no rows");
+}
+
+// Runs a step; what it throws is its result.
+template <class Step>
+std::optional<Error> attempt(const Step& step) {
+  try {
+    step();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kOutOfMemory, "host memory is exhausted");
+  } catch (const std::exception& error) {
+    return Error(ErrorCode::kDevice, error.what());
+  }
 }
 
 }  // namespace
@@ -28,7 +46,7 @@ Stream::~Stream() { cancel(); }
 
 void Stream::open(const Open& open, const Opened& opened) {
   std::shared_ptr<Backend> backend;
-  attempt([&] { backend = open(); });
+  failure_ = attempt([&] { backend = open(); });
   {
     std::lock_guard<std::mutex> lock(mutex_);
     backend_ = backend;
@@ -71,6 +89,7 @@ void Stream::cancel() {
 void Stream::reset() {
   Command command;
   command.work = [this](Backend& backend) {
+    while (!pending_.empty()) complete_oldest();  // what came before is judged before it is forgotten
     backend.take_fault();
     failure_.reset();
   };
@@ -94,56 +113,63 @@ void Stream::loop() {
     }
     if (next) {
       start(std::move(*next));
-      while (!pending_.empty() && backend_->done(pending_.front().mark)) complete_oldest();
+      while (!pending_.empty() && oldest_done()) complete_oldest();
     } else {
       complete_oldest();
     }
   }
-  if (!pending_.empty()) {  // cancelled: the device may still be using what these commands hold
-    attempt([&] { backend_->wait(pending_.back().mark); });
-    pending_.clear();
+  // Cancelled: the device may still be using what these commands hold; how it ends is of no interest.
+  for (const Pending& pending : pending_) {
+    attempt([&] {
+      if (pending.mark) backend_->wait(*pending.mark);
+    });
   }
+  pending_.clear();
   if (ended_) ended_();
 }
 
 void Stream::start(Command command) {
-  if (failure_ && !command.always) {
-    if (command.done) command.done(failure_);
-    return;
+  Pending pending{std::move(command), std::nullopt, failure_};
+  if (pending.command.always || !failure_) {
+    pending.error = attempt([&] { pending.command.work(*backend_); });
+    // A command that failed half-way has started something too, which has to end before its memory is given
+    // back.
+    const auto marking = attempt([&] { pending.mark = backend_->mark(); });
+    if (!pending.error) pending.error = marking;
+    if (pending.error) fail(*pending.error);
   }
-  if (!attempt([&] { command.work(*backend_); })) {
-    if (command.done) command.done(failure_);
-    return;
-  }
-  Mark mark = 0;
-  attempt([&] { mark = backend_->mark(); });
-  pending_.push_back({std::move(command), mark});
+  pending_.push_back(std::move(pending));
+}
+
+bool Stream::oldest_done() {
+  const auto& mark = pending_.front().mark;
+  bool done = true;  // where the question fails, waiting meets the same error and can report it
+  attempt([&] { done = !mark || backend_->done(*mark); });
+  return done;
 }
 
 void Stream::complete_oldest() {
   Pending oldest = std::move(pending_.front());
   pending_.pop_front();
-  attempt([&] {
-    backend_->wait(oldest.mark);
-    const Fault fault = backend_->take_fault();
-    if (fault.op >= 0) throw describe(fault);
-    if (!failure_ && oldest.command.finish) oldest.command.finish();
+  const auto fault = attempt([&] {
+    if (oldest.mark) backend_->wait(*oldest.mark);
+    const Fault found = backend_->take_fault();
+    if (found.op >= 0) throw describe(found);
   });
-  if (oldest.command.done) oldest.command.done(failure_);
+  if (fault) {  // what was started after it ran on its results
+    fail(*fault);
+    if (!oldest.error) oldest.error = fault;
+    for (Pending& later : pending_) {
+      if (!later.error) later.error = fault;
+    }
+  }
+  if (!oldest.error && oldest.command.finish) oldest.error = attempt(oldest.command.finish);
+  if (oldest.command.done) oldest.command.done(oldest.error);
 }
 
-// Runs a step of a command; the first failure is kept, and everything after it is refused with it until
-// reset.
-bool Stream::attempt(const std::function<void()>& step) {
-  try {
-    step();
-    return true;
-  } catch (const Error& error) {
-    if (!failure_) failure_ = error;
-  } catch (const std::bad_alloc&) {
-    if (!failure_) failure_ = Error(ErrorCode::kOutOfMemory, "host memory is exhausted");
-  }
-  return false;
+// The device refuses work from its first failure on, with that failure, until reset.
+void Stream::fail(const Error& error) {
+  if (!failure_) failure_ = error;
 }
 
 }  // namespace adastep

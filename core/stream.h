@@ -7,11 +7,9 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include "core/backend.h"
 #include "core/error.h"
-#include "core/pool.h"
 
 namespace adastep {
 
@@ -22,8 +20,7 @@ struct Command {
   std::function<void(Backend&)> work;
   std::function<void()> finish;
   std::function<void(const std::optional<Error>&)> done;
-  std::vector<std::shared_ptr<Storage>> holds;  // memory that must outlive the command
-  bool always = false;                          // runs on a failed device too
+  bool always = false;  // runs on a failed device too
 };
 
 class Stream {
@@ -47,13 +44,15 @@ class Stream {
  private:
   struct Pending {
     Command command;
-    Mark mark;
+    std::optional<Mark> mark;    // none: it started nothing
+    std::optional<Error> error;  // of this command
   };
   void open(const Open& open, const Opened& opened);
   void loop();
   void start(Command command);
   void complete_oldest();
-  bool attempt(const std::function<void()>& step);
+  bool oldest_done();
+  void fail(const Error& error);
 
   std::mutex mutex_;
   std::shared_ptr<Backend> backend_;  // set once, by the stream thread

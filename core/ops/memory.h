@@ -17,7 +17,7 @@ struct Fill {
     v.choice("dtype", dtype, kDTypeNames);
     v.count("n", n);
     v.real("value", value);
-    v.span("y", y, extent(n, size_of(dtype)));
+    v.span("y", y, n, dtype);
   }
 };
 
@@ -67,8 +67,8 @@ struct Cast {
     v.count("n", n);
     v.check(from <= DType::kU8, "from", "f32, i32 or u8");
     v.check(to <= DType::kU8, "to", "f32, i32 or u8");
-    v.span("x", x, extent(n, size_of(from)));
-    v.span("y", y, extent(n, size_of(to)));
+    v.span("x", x, n, from);
+    v.span("y", y, n, to);
   }
 };
 
@@ -88,6 +88,7 @@ struct Random {
     v.choice("kind", kind, kRandomKindNames);
     v.count("seed", seed);
     v.count("stream", stream);
+    v.check(stream <= UINT32_MAX, "stream", "less than 2^32");
     v.count("n", n);
     v.real("a", a);
     v.real("b", b);
@@ -110,6 +111,7 @@ struct Dropout {
     v.count("n", n);
     v.count("seed", seed);
     v.count("stream", stream);
+    v.check(stream <= UINT32_MAX, "stream", "less than 2^32");
     v.real("p", p);
     v.check(p >= 0 && p < 1, "p", "0 <= p < 1");
     v.span("step", step, 1);

@@ -32,7 +32,7 @@ export type CommandFields = Readonly<Record<string, Fields[string] | DeviceBuffe
 
 /** What this machine has: every CPU and GPU; one that cannot be used says why in `unavailable`. */
 export function devices(): DeviceInfo[] {
-  return native.devices();
+  return [...native.devices("cpu"), ...native.devices("cuda")];
 }
 
 /** The first device that `name` accepts: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`. */
@@ -46,7 +46,7 @@ function choose(name: string): DeviceInfo {
     });
   }
   const [kind, index] = [match[1], Number(match[2] ?? 0)];
-  const all = devices();
+  const all = kind === "cpu" || kind === "cuda" ? native.devices(kind) : devices();
   if (kind === "auto") {
     const best =
       all.find((d) => d.kind === "cuda" && d.unavailable === "") ?? all.find((d) => d.kind === "cpu");

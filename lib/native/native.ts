@@ -28,7 +28,7 @@ export interface MemoryStats {
   readonly reserved: number;
   /** The largest `live` so far. */
   readonly peak: number;
-  /** 0 if there is none. */
+  /** What was asked for, else all that the device has. */
   readonly limit: number;
 }
 
@@ -84,7 +84,8 @@ export interface Schema {
 
 export interface Native {
   initialize(factory: typeof makeError): void;
-  devices(): DeviceInfo[];
+  /** Asking for `cuda` opens the driver, which takes a moment. */
+  devices(kind: DeviceInfo["kind"]): DeviceInfo[];
   schema(): Schema;
   liveBytes(): number;
   open(

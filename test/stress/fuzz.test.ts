@@ -70,7 +70,7 @@ describe("the binding", () => {
         else
           words.push(
             field.optional && next() < 0.3 ? -1 : below(count),
-            pick([0, 0, 0, 4, 8, 256, 512, 1024]),
+            pick([0, 0, 0, 4, 8, 256, 512, 1024, 1, 6]),
           );
       }
       return words;
