@@ -109,12 +109,14 @@ export function makeError(
 }
 
 /** A value in words, for messages: short, and never throwing. */
-export function describe(value: unknown): string {
+export function describe(value: unknown, depth = 0): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
   if (typeof value === "function") return value.name ? `function ${value.name}` : "a function";
   if (Array.isArray(value)) {
-    const text = `[${value.slice(0, 8).map(describe).join(", ")}${value.length > 8 ? ", ..." : ""}]`;
+    if (depth > 2) return "an array";
+    const items = Array.from(value.slice(0, 8), (item: unknown) => describe(item, depth + 1));
+    const text = `[${items.join(", ")}${value.length > 8 ? ", ..." : ""}]`;
     return text.length > 120 ? `an array of length ${value.length}` : text;
   }
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${value.byteLength} bytes`;

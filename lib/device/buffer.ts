@@ -16,6 +16,14 @@ import {
   viewAs,
 } from "./dtype.js";
 
+/** What integers an element type holds; other types hold any number. */
+const RANGES: Readonly<Record<DType, readonly [number, number] | readonly [undefined, undefined]>> = {
+  f32: [undefined, undefined],
+  f64: [undefined, undefined],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u8: [0, 255],
+};
+
 /** Whether a block has been disposed, shared by its views. */
 interface Block {
   readonly native: NativeBuffer;
@@ -41,7 +49,8 @@ export class DeviceBuffer<D extends DType = DType> {
   /** Where it starts in its block. */
   readonly byteOffset: number;
   readonly #block: Block;
-  readonly #owner: boolean;
+  /** Of a view: the buffer that holds the memory, so that it is not collected before its views. */
+  readonly #owner: DeviceBuffer | undefined;
 
   /** Internal: use `device.alloc` or `device.from`. */
   constructor(
@@ -50,7 +59,7 @@ export class DeviceBuffer<D extends DType = DType> {
     dtype: D,
     shape: Shape,
     byteOffset: number,
-    owner: boolean,
+    owner?: DeviceBuffer,
   ) {
     this.device = device;
     this.dtype = dtype;
@@ -59,7 +68,7 @@ export class DeviceBuffer<D extends DType = DType> {
     this.byteOffset = byteOffset;
     this.#block = "alive" in block ? block : { native: block, alive: true };
     this.#owner = owner;
-    if (owner) forgotten.register(this, this.#block, this.#block);
+    if (!owner) forgotten.register(this, this.#block, this.#block);
   }
 
   get disposed(): boolean {
@@ -101,13 +110,20 @@ export class DeviceBuffer<D extends DType = DType> {
       this.dtype,
       checked,
       this.byteOffset + start * sizeOf(this.dtype),
-      false,
+      this.#owner ?? this,
     );
   }
 
   /** Internal: `length` elements from where this one starts, past its end inside the same block. */
   spanning(length: number): DeviceBuffer<D> {
-    return new DeviceBuffer(this.device, this.#block, this.dtype, [length], this.byteOffset, false);
+    return new DeviceBuffer(
+      this.device,
+      this.#block,
+      this.dtype,
+      [length],
+      this.byteOffset,
+      this.#owner ?? this,
+    );
   }
 
   /** Enqueues a copy of `data` into the buffer; `data` may be changed right after. */
@@ -139,12 +155,13 @@ export class DeviceBuffer<D extends DType = DType> {
 
   /** Enqueues setting every element to `value`. */
   fill(value: number): void {
-    if (typeof value !== "number") {
-      throw new ArgumentError({
-        argument: "buffer.fill: 'value'",
-        got: describe(value),
-        accepted: "a number",
-      });
+    const [low, high] = RANGES[this.dtype];
+    const fits =
+      typeof value === "number" &&
+      (low === undefined || (Number.isInteger(value) && value >= low && value <= high));
+    if (!fits) {
+      const accepted = low === undefined ? "a number" : `an integer from ${low} to ${high}`;
+      throw new ArgumentError({ argument: "buffer.fill: 'value'", got: describe(value), accepted });
     }
     if (this.length > 0) this.device.run("fill", { dtype: this.dtype, n: this.length, value, y: this });
   }
@@ -177,7 +194,7 @@ export class DeviceBuffer<D extends DType = DType> {
 
   /** Frees the memory once what is enqueued has run. Of a view: nothing, its owner holds the memory. */
   dispose(): void {
-    if (!this.#owner || !this.#block.alive) return;
+    if (this.#owner || !this.#block.alive) return;
     this.#block.alive = false;
     forgotten.unregister(this.#block);
     this.#block.native.dispose();

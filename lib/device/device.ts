@@ -159,7 +159,7 @@ export class Device {
         accepted: "2^46 bytes at most",
       });
     }
-    return new DeviceBuffer(this, this.native.alloc(bytes), dtype, checked, 0, true);
+    return new DeviceBuffer(this, this.native.alloc(bytes), dtype, checked, 0);
   }
 
   /** Enqueues one operation on buffers: internal, the floor under direct commands. */

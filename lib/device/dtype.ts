@@ -56,11 +56,12 @@ export const MAX_RANK = 6;
 /** A copy of a valid shape: at most 6 dimensions, whole numbers, fewer than 2^53 elements. */
 export function checkShape(argument: string, shape: unknown): Shape {
   const accepted = `up to ${MAX_RANK} whole numbers, 0 or more, with a product below 2^53`;
+  const dims = Array.isArray(shape) ? Array.from(shape as unknown[]) : []; // a hole becomes undefined, and is refused
   const valid =
     Array.isArray(shape) &&
-    shape.length <= MAX_RANK &&
-    shape.every((d) => Number.isSafeInteger(d) && d >= 0) &&
-    Number.isSafeInteger(countOf(shape));
+    dims.length <= MAX_RANK &&
+    dims.every((d) => Number.isSafeInteger(d) && (d as number) >= 0) &&
+    Number.isSafeInteger(countOf(dims as number[]));
   if (!valid) throw new ShapeError({ argument, got: describe(shape), accepted });
   return Object.freeze([...(shape as number[])]);
 }

@@ -1,6 +1,6 @@
 // The layers: parameters with the operation that uses them.
 
-import { checkInteger, checkNumber, given } from "../check.js";
+import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
 import { ArgumentError, describe } from "../errors.js";
 import { dropout } from "../tensor/dropout.js";
 import { embedding } from "../tensor/embedding.js";
@@ -25,10 +25,13 @@ export class Linear extends Module {
     options: { readonly bias?: boolean } = {},
   ) {
     super();
+    checkKeys("Linear", options, ["bias"]);
     checkInteger("Linear: 'inputs'", inputs, 1, MAX_SIZE);
     checkInteger("Linear: 'outputs'", outputs, 1, MAX_SIZE);
     this.weight = this.declare([outputs, inputs], fanInUniform(inputs));
-    this.bias = given(options.bias, true) ? this.declare([outputs], fanInUniform(inputs)) : undefined;
+    this.bias = checkBoolean("Linear: 'bias'", given(options.bias, true))
+      ? this.declare([outputs], fanInUniform(inputs))
+      : undefined;
   }
 
   /** x f32 [..., inputs] -> f32 [..., outputs]. */
@@ -63,6 +66,7 @@ export class LayerNorm extends Module {
   /** @param options.eps default 1e-5 */
   constructor(features: number, options: { readonly eps?: number } = {}) {
     super();
+    checkKeys("LayerNorm", options, ["eps"]);
     checkInteger("LayerNorm: 'features'", features, 1, MAX_SIZE);
     this.eps = checkNumber(
       "LayerNorm: 'eps'",

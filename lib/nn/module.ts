@@ -4,7 +4,7 @@ import { checkInteger, checkKeys, given } from "../check.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import { Device } from "../device/device.js";
 import { checkShape, countOf, type Shape } from "../device/dtype.js";
-import { ArgumentError, describe, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -110,7 +110,7 @@ export abstract class Module {
     entries.forEach(([name, declared], stream) => {
       const value = arena.view(starts[stream] as number, declared.shape);
       declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value);
+      declared.placed = new Parameter(name, value, undefined, true);
     });
     return this;
   }
@@ -138,6 +138,13 @@ export abstract class Module {
       const entry = state[name];
       if (!entry)
         throw new ArgumentError({ argument: "model.load", got: `no "${name}"`, accepted: names.join(", ") });
+      if (!(entry.data instanceof Float32Array)) {
+        throw new DTypeError({
+          argument: `model.load: '${name}'`,
+          got: describe(entry.data),
+          accepted: "a Float32Array",
+        });
+      }
       if (entry.shape.join() !== shape.join() || entry.data.length !== value.length) {
         throw new ShapeError({
           argument: `model.load: '${name}'`,

@@ -28,7 +28,7 @@ function setupOf(
   if (!Array.isArray(betas) || betas.length !== 2) {
     throw new ArgumentError({ argument: `${owner}: 'betas'`, got: describe(betas), accepted: "two numbers" });
   }
-  const [beta1, beta2] = betas.map((beta: unknown, i) =>
+  const [beta1, beta2] = Array.from(betas as unknown[], (beta, i) =>
     checkNumber(`${owner}: 'betas[${i}]'`, beta, "0 <= beta < 1", (v) => v >= 0 && v < 1),
   ) as [number, number];
   const setup = {

@@ -1,11 +1,11 @@
 // What all optimizers share: parameters in groups, state in flat memory, the recorded step and the direct one.
 
-import { checkNumber } from "../check.js";
+import { checkInteger, checkKeys, checkNumber } from "../check.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { CommandFields, Device } from "../device/device.js";
 import { RULES } from "../device/encode.js";
 import { ArgumentError, describe } from "../errors.js";
-import { sqrt } from "../tensor/elementwise.js";
+import { add, sqrt } from "../tensor/elementwise.js";
 import { gradients } from "../tensor/gradients.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { recording } from "../tensor/recorder.js";
@@ -114,17 +114,24 @@ export abstract class Optimizer {
   minimize(loss: Tensor, options: MinimizeOptions = {}): { loss: Scalar; gradNorm: Scalar } {
     const recorder = recording("minimize");
     recorder.minimizes = true;
+    checkKeys("minimize", options, ["clipNorm", "schedule"]);
     const { clipNorm, schedule } = options;
+    if (schedule !== undefined && typeof schedule !== "function") {
+      throw new ArgumentError({
+        argument: "minimize: 'schedule'",
+        got: describe(schedule),
+        accepted: "a schedule",
+      });
+    }
     if (clipNorm !== undefined)
       checkNumber("minimize: 'clipNorm'", clipNorm, "a number above 0", (v) => v > 0);
     const parameters = this.#units.flatMap(({ group }) => group.params);
     gradients(loss, parameters).forEach((gradient, i) => {
       recorder.leaveIn(gradient, (parameters[i] as Parameter).grad as DeviceBuffer<"f32">);
     });
-    const squares = this.#spans.gradientSpans.map((span) => sumOfSquares(span));
-    const gradNorm = asScalar(
-      sqrt(squares.reduce<Tensor>((sum, square) => addScalars(sum, square), recorder.full([], 0))),
-    );
+    const squares = this.#spans.gradientSpans.map((span): Tensor => sumOfSquares(span));
+    const gradNorm = asScalar(sqrt(squares.reduce((sum, square) => add(sum, square))));
+    recorder.opaque.add(gradNorm);
     const emit: Emit = (op, fields) => recorder.emit(op, fields as never);
     for (const unit of this.#units) {
       const supplied = recorder.supplied(unit.hyper.length, () => this.#hyperOf(unit, schedule));
@@ -147,8 +154,11 @@ export abstract class Optimizer {
 
   #hyperOf({ group }: Unit, schedule: Schedule | undefined): number[] {
     const lr = checkNumber(`${this.constructor.name}: 'lr'`, group.lr, "a number, 0 or more", (v) => v >= 0);
+    const factor = schedule ? schedule(this.#steps) : 1;
+    const owner = `${this.constructor.name}: the schedule's factor at step ${this.#steps}`;
+    checkNumber(owner, factor, "a number, 0 or more", (v) => v >= 0);
     const { weightDecay, maximize, hyper } = this.#setup;
-    return [lr * (schedule ? schedule(this.#steps) : 1), weightDecay, Number(maximize), ...hyper];
+    return [lr * factor, weightDecay, Number(maximize), ...hyper];
   }
 
   #record(
@@ -169,31 +179,46 @@ export abstract class Optimizer {
 
   /** State by parameter name, with PyTorch's names: `{ "0.weight": { exp_avg, exp_avg_sq } }`, and the running scalars. */
   async state(): Promise<OptimizerState> {
+    // Everything is enqueued before the first wait: a step that is taken meanwhile does not show.
+    const [step, lr] = [this.#steps, this.groups.map((group) => group.lr)];
+    const reading = this.#units.map(({ running }) => running.read());
     const parameters = await this.#spans.readStates();
-    const running = await Promise.all(this.#units.map(({ running: buffer }) => buffer.read()));
-    return {
-      step: this.#steps,
-      running: running.map((values) => [...values]),
-      lr: this.groups.map(({ lr }) => lr),
-      parameters,
-    };
+    const running = await Promise.all(reading);
+    return { step, running: running.map((values) => [...values]), lr, parameters };
   }
 
   /** Takes over the state that `state()` gave; names and sizes must be exactly those of this optimizer. */
   load(state: OptimizerState): void {
+    const owner = `${this.constructor.name}.load`;
     if (state?.running?.length !== this.#units.length || state.lr?.length !== this.groups.length) {
       throw new ArgumentError({
-        argument: `${this.constructor.name}.load: 'state'`,
+        argument: `${owner}: 'state'`,
         got: describe(state),
         accepted: `a state of ${this.groups.length} group(s) as state() gives it`,
       });
     }
-    this.#spans.writeStates(`${this.constructor.name}.load`, state.parameters);
-    this.#units.forEach(({ running, group }, i) => {
-      running.write(Float64Array.from(state.running[i] as readonly number[]));
-      group.lr = state.lr[i] as number;
+    const step = checkInteger(`${owner}: 'step'`, state.step, 0);
+    const lrs = state.lr.map((lr) => checkNumber(`${owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0));
+    const running = state.running.map((values, i) => {
+      const { length } = (this.#units[i] as Unit).running;
+      const numbers = Array.from(values, (v) =>
+        checkNumber(`${owner}: 'running'`, v, "a finite number", () => true),
+      );
+      if (numbers.length !== length) {
+        throw new ArgumentError({
+          argument: `${owner}: 'running'`,
+          got: describe(values),
+          accepted: `${length} numbers`,
+        });
+      }
+      return Float64Array.from(numbers);
     });
-    this.#steps = state.step;
+    this.#spans.writeStates(owner, state.parameters);
+    this.#units.forEach((unit, i) => {
+      unit.running.write(running[i] as Float64Array);
+      unit.group.lr = lrs[i] as number;
+    });
+    this.#steps = step;
   }
 
   /** Frees gradients and state. */
@@ -216,13 +241,4 @@ export interface OptimizerState {
   /** Per group. */
   readonly lr: readonly number[];
   readonly parameters: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
-}
-
-/** The sum of two scalars that hold no gradient. */
-function addScalars(a: Tensor, b: Tensor): Tensor {
-  const recorder = recording("minimize");
-  if (a.constant === 0) return b;
-  const y = recorder.full([], 0);
-  recorder.emit("binary", { fn: "add", shape: [], aStrides: [], bStrides: [], a, b, y });
-  return y;
 }

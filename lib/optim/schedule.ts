@@ -1,6 +1,7 @@
 // Learning-rate schedules: pure functions of the step, giving a factor on `lr`.
 
 import { checkInteger, checkKeys, checkNumber, given } from "../check.js";
+import { ArgumentError, describe } from "../errors.js";
 
 /** The factor on `lr` at a step (from 0), with the way to put one schedule after another. */
 export interface Schedule {
@@ -16,8 +17,16 @@ function schedule(steps: number, factor: (step: number) => number): Schedule {
   const self = Object.assign((step: number) => factor(Math.min(step, steps)), {
     steps,
     // biome-ignore lint/suspicious/noThenProperty: the word of the field, and a schedule is not awaited
-    then: (next: Schedule): Schedule =>
-      schedule(steps + next.steps, (step) => (step < steps ? factor(step) : next(step - steps))),
+    then: (next: Schedule): Schedule => {
+      if (typeof next?.steps !== "number") {
+        throw new ArgumentError({
+          argument: "schedule.then: 'next'",
+          got: describe(next),
+          accepted: "a schedule",
+        });
+      }
+      return schedule(steps + next.steps, (step) => (step < steps ? factor(step) : next(step - steps)));
+    },
   });
   return self;
 }

@@ -18,7 +18,7 @@ export function checkParameters(
   parameters: unknown,
 ): { device: Device; parameters: readonly Parameter[] } {
   const argument = `${owner}: 'parameters'`;
-  const list = Array.isArray(parameters) ? (parameters as unknown[]) : undefined;
+  const list = Array.isArray(parameters) ? Array.from(parameters as unknown[]) : undefined;
   const [first] = list ?? [];
   if (!list?.every((p) => p instanceof Parameter) || !(first instanceof Parameter)) {
     throw new ArgumentError({
@@ -36,26 +36,56 @@ export function checkParameters(
       throw new ArgumentError({ argument, got: `two named "${name}"`, accepted: "distinct names" });
     names.add(name);
   }
+  checkApart(
+    argument,
+    checked.map(({ name, value }) => [name, value]),
+  );
+  checkApart(
+    argument,
+    checked.flatMap(({ name, grad }) => (grad ? [[`the gradient of ${name}`, grad] as const] : [])),
+  );
   return { device, parameters: checked };
 }
 
-const GAP = 64; // floats: parameters of one arena are padded to this, so neighbours are at most this far apart
+/** Memory that no two share: each would undo what the other wrote. */
+function checkApart(argument: string, buffers: readonly (readonly [string, DeviceBuffer])[]): void {
+  const ends = new Map<unknown, { name: string; end: number }>();
+  for (const [name, { native, byteOffset, byteLength }] of [...buffers].sort(
+    (a, b) => a[1].byteOffset - b[1].byteOffset,
+  )) {
+    const before = ends.get(native);
+    if (before && before.end > byteOffset) {
+      throw new ArgumentError({
+        argument,
+        got: `${before.name} and ${name} in the same memory`,
+        accepted: "memory of its own for each",
+      });
+    }
+    ends.set(native, { name, end: byteOffset + byteLength });
+  }
+}
+
+const GAP = 256; // bytes: parameters of a model start at multiples of this, so neighbours are less than this far apart
 
 /** Cuts parameters into runs that lie one after the other in one block, in their order. */
 function runsOf(parameters: readonly Parameter[]): Parameter[][] {
   const runs: Parameter[][] = [];
-  let end = -1;
-  let block: unknown;
   for (const parameter of parameters) {
-    const { value } = parameter;
-    const gap = value.byteOffset - end;
-    // Padding is zero in values, gradients and states, and an update of zeros by a zero gradient leaves zeros.
-    const follows = value.native === block && gap >= 0 && gap < GAP * 4 && parameter.grad === undefined;
-    if (follows) (runs.at(-1) as Parameter[]).push(parameter);
+    const last = runs.at(-1)?.at(-1);
+    if (last && follows(last, parameter)) (runs.at(-1) as Parameter[]).push(parameter);
     else runs.push([parameter]);
-    [block, end] = [value.native, value.byteOffset + value.byteLength];
   }
   return runs;
+}
+
+/**
+ * Whether one update covers both: neighbours of one model without gradients of their own. The padding between them is
+ * zero in values, gradients and states, and an update of zeros by a zero gradient leaves zeros.
+ */
+function follows(last: Parameter, next: Parameter): boolean {
+  const gap = next.value.byteOffset - last.value.byteOffset - last.value.byteLength;
+  const model = last.packed && next.packed && last.value.native === next.value.native;
+  return model && gap >= 0 && gap < GAP && last.grad === undefined && next.grad === undefined;
 }
 
 interface Slot {

@@ -1,40 +1,93 @@
 // Reverse mode: the gradient of a scalar, recorded as further operations on the same list.
 
-import { DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { add } from "./elementwise.js";
-import { recording, type Value } from "./recorder.js";
+import { type Derived, type Recorder, recording, type Value } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
 /**
  * Gradients of `loss` (f32, shape `[]`) with respect to each of `targets`; zeros for one that the loss does not depend on.
- * Recorded inside `device.program(...)`.
+ * Recorded inside `device.program(...)`. Gradients themselves have no gradient.
+ * @throws ArgumentError for what would be silently wrong: a loss that depends on a gradient, a parameter that an update
+ * overwrote after the loss had used it, a view that shares a part of a target.
  */
 export function gradients(loss: Tensor, targets: readonly Value[]): Tensor[] {
   const recorder = recording("gradients");
-  if (loss.dtype !== "f32")
-    throw new DTypeError({ argument: "gradients: 'loss'", got: loss.dtype, accepted: "f32" });
-  if (loss.rank !== 0) {
+  const { dtype, rank } = recorder.lift("gradients: 'loss'", loss);
+  if (dtype !== "f32") throw new DTypeError({ argument: "gradients: 'loss'", got: dtype, accepted: "f32" });
+  if (rank !== 0) {
     throw new ShapeError({ argument: "gradients: 'loss'", got: `${loss}`, accepted: "a scalar, shape []" });
   }
   const wanted = targets.map((target) => recorder.lift("gradients: 'targets'", target));
-  const derived = recorder.derived.slice(); // what the gradients record is not differentiated
-
+  checkTargets(wanted);
+  const count = recorder.derived.length;
   const relevant = new Set<Tensor>(wanted);
-  for (const { results, args } of derived) {
+  for (const { results, args } of recorder.derived) {
     if (args.some((arg) => relevant.has(arg))) for (const result of results) relevant.add(result);
   }
 
+  const reached = new Set<Tensor>([loss]); // what the loss depends on
   const sums = new Map<Tensor, Tensor>([[loss, recorder.full([], 1)]]);
-  const accumulate = (target: Tensor, gradient: Tensor): void => {
-    const sum = sums.get(target);
-    sums.set(target, sum ? add(sum, gradient) : gradient);
-  };
-  for (const { results, args, gradient } of derived.reverse()) {
-    if (!results.some((result) => sums.has(result)) || !args.some((arg) => relevant.has(arg))) continue;
-    const incoming = results.map((result) => sums.get(result) ?? recorder.full(result.shape, 0));
-    for (const [arg, record] of gradient(incoming)) {
-      if (relevant.has(arg)) accumulate(arg, record());
+  for (let place = count - 1; place >= 0; place--) {
+    const derived = recorder.derived[place] as Derived;
+    if (!derived.results.some((result) => reached.has(result))) continue;
+    checkArguments(recorder, derived, place, wanted);
+    for (const arg of derived.args) reached.add(arg);
+    if (!derived.args.some((arg) => relevant.has(arg))) continue;
+    const incoming = derived.results.map((result) => sums.get(result) ?? recorder.full(result.shape, 0));
+    for (const [arg, record] of derived.gradient(incoming)) {
+      if (!relevant.has(arg)) continue;
+      const [sum, gradient] = [sums.get(arg), record()];
+      sums.set(arg, sum ? add(sum, gradient) : gradient);
     }
   }
-  return wanted.map((target) => sums.get(target) ?? recorder.full(target.shape, 0));
+  recorder.derived.length = count; // what the gradients record is not differentiated
+  return wanted.map((target) => {
+    const gradient = sums.get(target) ?? recorder.full(target.shape, 0);
+    recorder.opaque.add(gradient);
+    return gradient;
+  });
+}
+
+function refuse(got: string, accepted: string): never {
+  throw new ArgumentError({ argument: "gradients", got, accepted });
+}
+
+function checkTargets(wanted: readonly Tensor[]): void {
+  for (const target of wanted) {
+    if (target.constant !== undefined)
+      refuse(`the constant ${target.constant} as a target`, "tensors that can change");
+  }
+}
+
+/** What the loss depends on must still be what it was, and be seen as what it is. */
+function checkArguments(
+  recorder: Recorder,
+  { args }: Derived,
+  place: number,
+  wanted: readonly Tensor[],
+): void {
+  for (const arg of args) {
+    if (recorder.opaque.has(arg)) refuse("a loss that depends on a gradient", "first-order gradients");
+    const { external } = arg.memory;
+    if (!external) continue;
+    if ((recorder.written.get(external.native) ?? -1) > place) {
+      refuse(
+        `a loss that used ${external} before an update wrote it`,
+        "all gradients before the first update",
+      );
+    }
+    const partial = wanted.find(
+      ({ memory }) => memory !== arg.memory && memory.external && overlap(memory.external, external),
+    );
+    if (partial)
+      refuse(`a loss that uses a view of the target ${partial}`, "the whole target, cut by reshape or slice");
+  }
+}
+
+type Block = NonNullable<Tensor["memory"]["external"]>;
+
+function overlap(a: Block, b: Block): boolean {
+  const apart = a.byteOffset + a.byteLength <= b.byteOffset || b.byteOffset + b.byteLength <= a.byteOffset;
+  return a.native === b.native && !apart;
 }

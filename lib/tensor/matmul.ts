@@ -1,5 +1,6 @@
 // Matrix multiplication and the affine layer on it, beside their gradients.
 
+import { checkBoolean, checkKeys, given } from "../check.js";
 import { type Shape, sameShape } from "../device/dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { output, recording, type Value } from "./recorder.js";
@@ -84,7 +85,9 @@ function problemOf(a: Tensor, b: Tensor, transA: boolean, transB: boolean): Prob
 /** The matrix product of the last two dimensions; leading dimensions are a batch, equal on both sides or on one only. */
 export function matmul(first: Value, second: Value, options: MatmulOptions = {}): Tensor {
   const [a, b] = [lift("matmul", "a", first), lift("matmul", "b", second)];
-  const { transA = false, transB = false } = options;
+  checkKeys("matmul", options, ["transA", "transB"]);
+  const transA = checkBoolean("matmul: 'transA'", given(options.transA, false));
+  const transB = checkBoolean("matmul: 'transB'", given(options.transB, false));
   const c = gemm(a, b, transA, transB, problemOf(a, b, transA, transB));
   // With C = A B:  dA = dC B^T and dB = A^T dC; stored transposed, the product is transposed too.
   recording("matmul").derive([c], [a, b], ([gradient]) => {

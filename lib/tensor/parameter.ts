@@ -12,10 +12,14 @@ export class Parameter {
   /** Where the gradient is; made by the optimizer if the user brings none. */
   grad: DeviceBuffer<"f32"> | undefined;
 
-  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">) {
+  /** Internal: whether what lies between it and its neighbours in their block is padding of its model's. */
+  readonly packed: boolean;
+
+  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">, packed = false) {
     this.name = name;
     this.value = value;
     this.grad = grad;
+    this.packed = packed;
   }
 
   get shape(): Shape {

@@ -1,6 +1,7 @@
 // A recorded step: made once by running user code, then replayed by one native call per run.
 
 import { checkBoolean, checkInteger, checkKeys, given } from "../check.js";
+import type { DeviceBuffer } from "../device/buffer.js";
 import { Device } from "../device/device.js";
 import { sizeOf, viewAs } from "../device/dtype.js";
 import { ArgumentError, DisposedError, describe } from "../errors.js";
@@ -49,6 +50,7 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
   readonly #single: boolean;
   readonly #nodes: readonly Node[];
   readonly #compiled: Compiled;
+  readonly #externals: readonly DeviceBuffer[];
   #disposed = false;
 
   /** Internal: use `device.program`. */
@@ -63,11 +65,11 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
     this.inputs = checkInputs(inputs);
     this.#recorder = new Recorder(device, checkInteger("device.program: 'seed'", given(options.seed, 0), 0));
     const tensors = Object.fromEntries(
-      Object.entries(inputs).map(([name, s]) => [name, new Tensor(s.dtype, s.shape)]),
+      Object.entries(inputs).map(([name, s]) => [name, this.#recorder.adopt(new Tensor(s.dtype, s.shape))]),
     );
     const returned = this.#recorder.record(() => body(tensors as TensorsOf<I>));
     this.#single = returned instanceof Tensor;
-    this.#results = checkResults(returned) as R;
+    this.#results = checkResults(this.#recorder, returned) as R;
     const training =
       options.training === undefined
         ? this.#recorder.minimizes
@@ -84,11 +86,9 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
       roots,
     );
     this.#compiled = compile(device, this.#nodes, planned, fed, outputs);
-    this.bytes = {
-      arena: planned.bytes,
-      unshared: planned.unsharedBytes,
-      external: externalBytes(this.#nodes),
-    };
+    this.#externals = externalsOf(this.#nodes);
+    const external = this.#externals.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.bytes = { arena: planned.bytes, unshared: planned.unsharedBytes, external };
   }
 
   /** How many times it has run; random operations draw by it. Set it to continue a run that was interrupted. */
@@ -113,14 +113,13 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
         accepted: "a program that is alive",
       });
     }
+    for (const external of this.#externals) this.device.own("program.run: a buffer that it uses", external);
     const arrays = checkBatch(this.inputs, batch);
     const scalars = this.#recorder.scalars.map((slot) => Float64Array.from(slot.supply()));
+    const running = promised<ArrayBuffer>((done) => this.#compiled.native.run([...arrays, ...scalars], done));
     this.#recorder.step += 1;
     for (const hook of this.#recorder.onRun) hook();
-    const { native } = this.#compiled;
-    return promised<ArrayBuffer>((done) => native.run([...arrays, ...scalars], done)).then((bytes) =>
-      this.#unpack(bytes),
-    );
+    return running.then((bytes) => this.#unpack(bytes));
   }
 
   #unpack(bytes: ArrayBuffer): ResultsOf<R> {
@@ -153,32 +152,32 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
   }
 }
 
-function checkResults(returned: unknown): Results {
-  const results = returned instanceof Tensor ? { result: returned } : returned;
-  const valid =
-    typeof results === "object" &&
-    results !== null &&
-    Object.values(results).every((value) => value instanceof Tensor);
-  if (!valid) {
+function checkResults(recorder: Recorder, returned: unknown): Results {
+  const results: unknown = returned instanceof Tensor ? { result: returned } : returned;
+  const plain =
+    typeof results === "object" && results !== null && Object.getPrototypeOf(results) === Object.prototype;
+  if (!plain || !Object.values(results).every((value) => value instanceof Tensor)) {
     throw new ArgumentError({
       argument: "device.program: the function's result",
       got: describe(returned),
       accepted: "a Tensor or an object of Tensors",
     });
   }
+  for (const [name, tensor] of Object.entries(results))
+    recorder.lift(`device.program: result '${name}'`, tensor);
   return results as Results;
 }
 
-function externalBytes(nodes: readonly Node[]): number {
-  const buffers = new Map<string, number>();
-  const natives = new Map<unknown, number>();
-  for (const { memory } of nodes.flatMap((node) => node.spans)) {
-    if (!memory.external) continue;
-    const { native, byteOffset, byteLength } = memory.external;
-    if (!natives.has(native)) natives.set(native, natives.size);
-    buffers.set(`${natives.get(native)}:${byteOffset}`, byteLength);
+/** The buffers outside of the program that it reads or writes, one for each place. */
+function externalsOf(nodes: readonly Node[]): DeviceBuffer[] {
+  const found: DeviceBuffer[] = [];
+  for (const external of new Set(nodes.flatMap((node) => node.spans.map(({ memory }) => memory.external)))) {
+    const known = found.some(
+      (other) => other.native === external?.native && other.byteOffset === external.byteOffset,
+    );
+    if (external && !known) found.push(external);
   }
-  return [...buffers.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return found;
 }
 
 declare module "../device/device.js" {

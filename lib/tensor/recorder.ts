@@ -2,7 +2,7 @@
 
 import { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
-import { type DType, type Shape, sizeOf } from "../device/dtype.js";
+import { checkShape, type DType, type Shape, sameShape, sizeOf } from "../device/dtype.js";
 import { type OpSchema, opSchema } from "../device/encode.js";
 import { ArgumentError, describe } from "../errors.js";
 import { Parameter } from "./parameter.js";
@@ -69,12 +69,17 @@ export class Recorder {
   readonly onRun: (() => void)[] = [];
   /** Nodes that minimise something make dropout active. */
   minimizes = false;
-  /** The next stream of random numbers. */
-  stream = 0;
+  /** The next stream of random numbers; those below 2^31 belong to initial values (lib/nn). */
+  stream = 2 ** 31;
   /** Which run this is, from 0: random operations draw anew at every run. */
   step = 0;
   #counter: Tensor | undefined;
-  readonly #lifted = new Map<DeviceBuffer, Tensor>();
+  /** How many derivatives were recorded when a block of external memory was last written. */
+  readonly written = new Map<unknown, number>();
+  /** Gradients: nothing is differentiated through them. */
+  readonly opaque = new WeakSet<Tensor>();
+  readonly #known = new WeakSet<Memory>();
+  readonly #lifted: Tensor[] = [];
 
   constructor(
     readonly device: Device,
@@ -94,7 +99,14 @@ export class Recorder {
 
   /** A tensor for a value: buffers and parameters are read and written in place. */
   lift(argument: string, value: unknown): Tensor {
-    if (value instanceof Tensor) return value;
+    if (value instanceof Tensor) {
+      if (this.#known.has(value.memory)) return value;
+      throw new ArgumentError({
+        argument,
+        got: `a tensor ${value} of another program`,
+        accepted: "a tensor of this one",
+      });
+    }
     const buffer = value instanceof Parameter ? value.value : value;
     if (!(buffer instanceof DeviceBuffer)) {
       throw new ArgumentError({
@@ -104,11 +116,20 @@ export class Recorder {
       });
     }
     this.device.own(argument, buffer);
-    let tensor = this.#lifted.get(buffer);
-    if (!tensor) {
-      tensor = new Tensor(buffer.dtype, buffer.shape, new Memory(buffer.byteLength, buffer));
-      this.#lifted.set(buffer, tensor);
-    }
+    const known = this.#lifted.find((tensor) => {
+      const { external } = tensor.memory;
+      const same = external?.native === buffer.native && external.byteOffset === buffer.byteOffset;
+      return same && tensor.dtype === buffer.dtype && sameShape(tensor.shape, buffer.shape);
+    });
+    if (known) return known;
+    const tensor = this.adopt(new Tensor(buffer.dtype, buffer.shape, new Memory(buffer.byteLength, buffer)));
+    this.#lifted.push(tensor);
+    return tensor;
+  }
+
+  /** Makes a tensor one of this program. */
+  adopt(tensor: Tensor): Tensor {
+    this.#known.add(tensor.memory);
     return tensor;
   }
 
@@ -119,8 +140,13 @@ export class Recorder {
     for (const { name: field, kind } of op.fields) {
       const value = fields[field];
       if ((kind !== "in" && kind !== "out" && kind !== "inout") || value === undefined) continue;
-      const tensor = this.lift(`${name}: '${field}'`, value);
-      spans.push({ field, kind, memory: tensor.memory, byteOffset: tensor.byteOffset });
+      const tensor =
+        kind !== "in" && value instanceof Tensor
+          ? this.adopt(value)
+          : this.lift(`${name}: '${field}'`, value);
+      const { memory, byteOffset } = tensor;
+      spans.push({ field, kind, memory, byteOffset });
+      if (kind !== "in" && memory.external) this.written.set(memory.external.native, this.derived.length);
     }
     this.nodes.push({ op, fields, spans, at: callSite() });
   }
@@ -132,14 +158,14 @@ export class Recorder {
 
   /** A tensor whose elements are all `value`. */
   full(shape: Shape, value: number): Tensor {
-    const tensor = new Tensor("f32", shape, undefined, 0, value);
+    const tensor = this.adopt(new Tensor("f32", shape, undefined, 0, value));
     if (tensor.length > 0) this.emit("fill", { dtype: "f32", n: tensor.length, value, y: tensor });
     return tensor;
   }
 
   /** `count` doubles that `supply` gives at every run. */
   supplied(count: number, supply: () => ArrayLike<number>): Tensor {
-    const tensor = new Tensor("f64", [count]);
+    const tensor = this.adopt(new Tensor("f64", [count]));
     this.scalars.push({ tensor, supply });
     return tensor;
   }
@@ -166,9 +192,9 @@ export class Recorder {
   }
 }
 
-/** A new tensor of the shape and, unless said otherwise, f32. */
+/** A new tensor of the shape and, unless said otherwise, f32: the result of an operation. */
 export function output(shape: Shape, dtype: DType = "f32"): Tensor {
-  return new Tensor(dtype, shape);
+  return new Tensor(dtype, checkShape("the result's shape", shape));
 }
 
 const LIBRARY = /[\\/](lib|dist)[\\/](tensor|nn|optim|train|device)[\\/]/;

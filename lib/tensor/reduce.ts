@@ -1,8 +1,8 @@
 // Sums, means, maxima over an axis or over everything, each beside its gradient.
 
-import { checkInteger } from "../check.js";
+import { checkInteger, checkKeys } from "../check.js";
 import { countOf, type Shape, shapeText } from "../device/dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { output, recording, type Value } from "./recorder.js";
 import { broadcastTo, reshape } from "./shape.js";
 import { asScalar, type Scalar, type Tensor } from "./tensor.js";
@@ -66,7 +66,8 @@ function linear(
 }
 
 function rangeOf(operation: string, x: Tensor, options: AxisOptions | undefined): [number, number] {
-  if (!options) return [0, x.rank];
+  if (options === undefined) return [0, x.rank];
+  checkKeys(operation, options, ["axis", "keepDims"]);
   const axis = checkAxis(operation, options.axis, x.rank);
   return [axis, axis + 1];
 }
@@ -85,17 +86,39 @@ export function mean(x: Value, options?: AxisOptions): Tensor {
   return linear("mean", x, options, (n) => (n === 0 ? Number.NaN : 1 / n));
 }
 
-/** The largest element over an axis (or of all); no gradient. */
+/** The largest element over an axis (or of all). It has no gradient: a loss that depends on it is refused. */
 export function max(value: Value, options?: AxisOptions): Tensor {
   const x = liftF32("max", value);
   const [from, to] = rangeOf("max", x, options);
-  return reshape(reduce("max", x, from, to), shapeAfter(x, from, to, options?.keepDims ?? false));
+  const kept = reduce("max", x, from, to);
+  recording("max").derive([kept], [x], () => {
+    throw new ArgumentError({
+      argument: "gradients",
+      got: "a loss that depends on max",
+      accepted: "operations with a gradient",
+    });
+  });
+  return reshape(kept, shapeAfter(x, from, to, options?.keepDims ?? false));
 }
 
-/** The sum of the squares of all elements; no gradient. */
+/** The sum of the squares of all elements. */
 export function sumOfSquares(value: Value): Scalar {
   const x = liftF32("sumOfSquares", value);
-  return asScalar(reshape(reduce("sumSquares", x, 0, x.rank), []));
+  const recorder = recording("sumOfSquares");
+  const kept = reduce("sumSquares", x, 0, x.rank);
+  recorder.derive([kept], [x], ([g]) => [
+    [
+      x,
+      () => {
+        const y = output(x.shape);
+        const twice = broadcastTo(g as Tensor, x.shape, 2);
+        const shape = [x.length];
+        recorder.emit("binary", { fn: "mul", shape, aStrides: [1], bStrides: [1], a: twice, b: x, y });
+        return y;
+      },
+    ],
+  ]);
+  return asScalar(reshape(kept, []));
 }
 
 /** The index of the largest element along the last axis, i32; the first of equals, NaN counts as largest. */

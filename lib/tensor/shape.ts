@@ -51,15 +51,20 @@ export function flatten(value: Value, axis = 1): Tensor {
   return reshape(x, [...x.shape.slice(0, axis), countOf(x.shape.slice(axis))]);
 }
 
+/** Records y = x, element by element, both strided. */
 function move(
+  operation: string,
   x: Tensor,
   y: Tensor,
   shape: Shape,
   xStrides: readonly number[],
   yStrides: readonly number[],
 ): void {
-  if (sizeOf(x.dtype) !== 4) throw new DTypeError({ argument: "x", got: `${x}`, accepted: "f32 or i32" });
-  recording("strided").emit("strided", { shape, xStrides, yStrides, x, y });
+  if (sizeOf(x.dtype) !== 4)
+    throw new DTypeError({ argument: `${operation}: 'x'`, got: `${x}`, accepted: "f32 or i32" });
+  const recorder = recording(operation);
+  recorder.adopt(y);
+  if (countOf(shape) > 0) recorder.emit("strided", { shape, xStrides, yStrides, x, y });
 }
 
 /** Dimensions in another order; by default reversed. */
@@ -80,6 +85,7 @@ export function transpose(value: Value, order?: readonly number[]): Tensor {
   );
   const strides = stridesOf(x.shape);
   move(
+    "transpose",
     x,
     y,
     y.shape,
@@ -118,7 +124,7 @@ export function slice(value: Value, axis: number, start: number, end: number): T
     x.memory,
     x.byteOffset + start * (strides[axis] as number) * sizeOf(x.dtype),
   );
-  if (y.length > 0) move(from, y, y.shape, strides, stridesOf(y.shape));
+  move("slice", from, y, y.shape, strides, stridesOf(y.shape));
   recorder.derive([y], [x], ([g]) => [[x, () => paste(g as Tensor, x.shape, axis, start)]]);
   return y;
 }
@@ -133,10 +139,10 @@ function paste(part: Tensor, shape: Shape, axis: number, start: number): Tensor 
 
 /** Writes `part` into `whole` at `start` of `axis`. */
 function place(part: Tensor, whole: Tensor, axis: number, start: number): void {
-  if (part.length === 0) return;
   const strides = stridesOf(whole.shape);
   const offset = whole.byteOffset + start * (strides[axis] as number) * sizeOf(whole.dtype);
   move(
+    "concat",
     part,
     new Tensor(whole.dtype, part.shape, whole.memory, offset),
     part.shape,
@@ -196,14 +202,14 @@ export function broadcastTo(x: Tensor, shape: Shape, scale = 1): Tensor {
   if (sameShape(x.shape, shape)) return scaled;
   const y = output(shape);
   const strides = stridesOf(x.shape).map((stride, i) => (x.shape[i] === 1 ? 0 : stride));
-  if (y.length > 0)
-    move(
-      scaled,
-      y,
-      shape,
-      [...new Array<number>(shape.length - x.rank).fill(0), ...strides],
-      stridesOf(shape),
-    );
+  move(
+    "broadcastTo",
+    scaled,
+    y,
+    shape,
+    [...new Array<number>(shape.length - x.rank).fill(0), ...strides],
+    stridesOf(shape),
+  );
   return y;
 }
 

@@ -134,6 +134,63 @@ onEachDevice("optimizers", (device) => {
     for (const { model, adam, step } of [one, two]) for (const thing of [step, adam, model]) thing.dispose();
   });
 
+  it("leave memory between the user's own parameters alone", async () => {
+    using block = device().from(new Float32Array(30).fill(1));
+    const own = [parameter("a", block.view(0, [10])), parameter("b", block.view(20, [10]))];
+    using adamW = new AdamW(own, { lr: 0.1, weightDecay: 0.5 });
+    adamW.step();
+    const values = [...(await block.read())];
+    expect(values.slice(10, 20)).to.deep.equal(new Array(10).fill(1));
+    expect(values[0]).to.be.closeTo(0.95, 1e-6);
+  });
+
+  it("refuse parameters that share memory", async () => {
+    using block = device().alloc("f32", [30]);
+    using grad = device().alloc("f32", [10]);
+    const of = (start: number, g?: typeof grad) => parameter(`p${start}`, block.view(start, [10]), g);
+    await expectError("ADASTEP_ARGUMENT", /p0 and p5 in the same memory/, () => new SGD([of(0), of(5)]));
+    await expectError(
+      "ADASTEP_ARGUMENT",
+      /gradient of p0 and the gradient of p10/,
+      () => new SGD([of(0, grad), of(10, grad)]),
+    );
+  });
+
+  it("keep a model alive whose parameters are all that is left of it", async () => {
+    const parameters = (() => new Linear(4, 2).to(device()).parameters())();
+    for (let i = 0; i < 5; i++) {
+      (globalThis as { gc?: () => void }).gc?.();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    using sgd = new SGD(parameters);
+    sgd.step();
+    expect(await parameters[0]?.value.read()).to.have.length(8);
+  });
+
+  it("refuse a schedule that is none, and state that does not fit", async () => {
+    using w = device().alloc("f32", [1]);
+    using sgd = new SGD([parameter("w", w)], { momentum: 0.9, lr: 0.5 });
+    using step = device().program({ x: f32(1) }, ({ x }) =>
+      sgd.minimize(sum(mul(x, w)), { schedule: (() => Number.NaN) as never }),
+    );
+    await expectError("ADASTEP_ARGUMENT", /factor at step 0.*NaN/, () =>
+      step.run({ x: new Float32Array(1) }),
+    );
+    await expectError("ADASTEP_ARGUMENT", /schedule.then/, () => warmup(2).then(((s: number) => s) as never));
+    await expectError("ADASTEP_ARGUMENT", /"clip"/, () =>
+      device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clip: 1 } as never)),
+    );
+    const reading = sgd.state();
+    sgd.step();
+    const state = await reading;
+    expect(state.step, "a step taken while it is read does not show").to.equal(0);
+    await expectError("ADASTEP_ARGUMENT", /'step'.*"5"/, () => sgd.load({ ...state, step: "5" as never }));
+    await expectError("ADASTEP_ARGUMENT", /'lr'/, () => sgd.load({ ...state, lr: ["x"] as never }));
+    await expectError("ADASTEP_ARGUMENT", /'running'/, () => sgd.load({ ...state, running: [[0, 1]] }));
+    sgd.load({ ...state, lr: [0.25] });
+    expect(sgd.groups[0]?.lr).to.equal(0.25);
+  });
+
   it("update a thousand small parameters of one's own", async () => {
     const parameters = Array.from({ length: 1000 }, (_, i) => {
       const value = device().from(Float32Array.of(i, -i));
