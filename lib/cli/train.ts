@@ -1,6 +1,7 @@
 // `adastep train`: reads the data, trains a multilayer perceptron, shows it, and saves it.
 
-import { resolve } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Device } from "../device/device.js";
 import { crossEntropy, meanSquaredError } from "../nn/losses.js";
 import { describeModel } from "../train/describe.js";
@@ -20,6 +21,7 @@ const count = (n: number): string => n.toLocaleString("en-US");
 /** Runs the command; the figures go to standard output. */
 export async function train(command: TrainCommand): Promise<void> {
   const out = process.stdout;
+  await checkOutput(command.output);
   const task = await loadTask(command.source, command.seed);
   using device = await Device.open(
     command.device,
@@ -70,6 +72,16 @@ export async function train(command: TrainCommand): Promise<void> {
       `${heading("held out")}${text(figures)}, ${count(figures.examples)} examples, in ${seconds} s\n`,
     );
   out.write(`${heading("saved")}${resolve(command.output)}\n`);
+}
+
+/** Whether a model could be written there, asked before the training and not after it. */
+async function checkOutput(path: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  try {
+    await access(folder, constants.W_OK);
+  } catch {
+    throw new RunError(`--output ${path}: the folder ${folder} does not exist or cannot be written to`);
+  }
 }
 
 /** Trains until the end, or until Ctrl-C: the second one exits. */

@@ -2,7 +2,7 @@
 
 import type { Device } from "../device/device.js";
 import type { Shape } from "../device/dtype.js";
-import { DisposedError } from "../errors.js";
+import { DisposedError, describe, ShapeError } from "../errors.js";
 import type { Loss } from "../nn/losses.js";
 import type { Module } from "../nn/module.js";
 import type { MinimizeOptions, Optimizer } from "../optim/optimizer.js";
@@ -11,7 +11,7 @@ import type { InputSpec } from "../tensor/inputs.js";
 import { Program } from "../tensor/program.js";
 import { argmax, sum } from "../tensor/reduce.js";
 import { cast } from "../tensor/shape.js";
-import type { Scalar, Tensor } from "../tensor/tensor.js";
+import { asScalar, type Scalar, Tensor } from "../tensor/tensor.js";
 import type { Feed, Inputs } from "./feed.js";
 
 export type StepProgram = Program<Inputs, { loss: Scalar; gradNorm: Scalar }>;
@@ -48,6 +48,20 @@ function countCorrect(logits: Tensor, y: Tensor): Scalar | undefined {
   return sum(equal(cast(argmax(logits), "f32"), cast(y, "f32")));
 }
 
+/** The loss of a batch, if it is one number: a mean over the examples. */
+function checkedLoss(loss: Loss, output: Tensor, target: Tensor): Scalar {
+  const value: unknown = loss(output, target);
+  if (!(value instanceof Tensor) || value.rank !== 0) {
+    const got = value instanceof Tensor ? `a loss that gives ${value}` : describe(value);
+    throw new ShapeError({
+      argument: "Trainer: 'loss'",
+      got,
+      accepted: "a function that gives a scalar, shape []",
+    });
+  }
+  return asScalar(value);
+}
+
 /** Records programs and keeps those that were used last. */
 export class Recordings {
   readonly #parts: Parts;
@@ -67,7 +81,11 @@ export class Recordings {
         new Program(
           device,
           inputs,
-          ({ x, y }) => optimizer.minimize(loss(model.forward(feed.modelInput(x)), feed.target(y)), minimize),
+          ({ x, y }) =>
+            optimizer.minimize(
+              checkedLoss(loss, model.forward(feed.modelInput(x)), feed.target(y)),
+              minimize,
+            ),
           { seed },
         ),
     );
@@ -83,7 +101,8 @@ export class Recordings {
           const output = model.forward(feed.modelInput(x));
           const target = feed.target(y);
           const correct = countCorrect(output, target);
-          return correct ? { loss: loss(output, target), correct } : { loss: loss(output, target) };
+          const value = checkedLoss(loss, output, target);
+          return correct ? { loss: value, correct } : { loss: value };
         }),
     );
   }
@@ -95,6 +114,13 @@ export class Recordings {
       let shape: Shape = [];
       const program = new Program(device, { x }, (tensors) => {
         const y = model.forward(feed.modelInput(tensors.x));
+        if (y.dtype !== "f32" || y.rank === 0 || y.shape[0] !== x.shape[0]) {
+          throw new ShapeError({
+            argument: "trainer.predict: the model's output",
+            got: `${y} for ${x.shape[0]} examples`,
+            accepted: "f32 with a row for each example",
+          });
+        }
         shape = y.shape;
         return { y };
       });

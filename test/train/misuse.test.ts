@@ -1,7 +1,17 @@
 // Bad options of the trainer: typed errors that name the option, the value and what is accepted.
 
 import { expect } from "chai";
-import { Adam, crossEntropy, Dataset, Device, Linear, Sequential, Trainer } from "../../lib/index.js";
+import {
+  Adam,
+  crossEntropy,
+  crossEntropyRows,
+  Dataset,
+  Device,
+  Linear,
+  mean,
+  Sequential,
+  Trainer,
+} from "../../lib/index.js";
 import type { RunOptions, TrainerOptions } from "../../lib/train/options.js";
 import { expectError } from "../support/errors.js";
 import { clouds, makeTrainer } from "./support.js";
@@ -97,6 +107,21 @@ describe("Trainer: misuse", () => {
     ]) {
       await expectError("ADASTEP_SHAPE", /trainer.predict: 'x'/, () => trainer.predict(x as never));
     }
+  });
+
+  it("a loss that is no scalar, and an output without a row for each example", async () => {
+    const loss = crossEntropyRows as never;
+    await expectError("ADASTEP_SHAPE", /Trainer: 'loss'.*f32 \[4\].*scalar/, () =>
+      makeTrainer(device, { loss }).trainer.fit(clouds(8), { epochs: 1, batchSize: 4 }),
+    );
+    await expectError("ADASTEP_SHAPE", /Trainer: 'loss': got undefined/, () =>
+      makeTrainer(device, { loss: (() => undefined) as never }).trainer.evaluate(clouds(8)),
+    );
+    const model = new Sequential(new Linear(4, 2), (x) => mean(x)).to(device);
+    const { trainer } = makeTrainer(device, { model, optimizer: new Adam(model.parameters()) });
+    await expectError("ADASTEP_SHAPE", /the model's output: got f32 \[\] for 2 examples/, () =>
+      trainer.predict({ data: new Float32Array(8), shape: [4] }),
+    );
   });
 
   it("model and optimizer on another device", async () => {
