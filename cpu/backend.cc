@@ -1,6 +1,8 @@
 // The CPU as a device: operations run at once, on the stream's thread and the pool.
 #include "core/backend.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -17,7 +19,8 @@ namespace adastep::cpu {
 
 namespace {
 
-constexpr size_t kAlignment = 256;               // of device memory (core/backend.h)
+constexpr size_t kAlignment = 256;  // of device memory (core/backend.h)
+constexpr size_t kHugePage = size_t{1} << 21;
 constexpr int64_t kCopyPart = int64_t{1} << 18;  // bytes of a copy worth a thread
 
 struct Run {
@@ -39,13 +42,15 @@ class CpuBackend : public Backend {
   // Exactly what was asked, so that a sanitizer sees an overrun. A size beyond all memory is refused here:
   // the system would promise it and end the process when it is touched.
   void* allocate(size_t bytes) override {
+    const bool large = bytes >= 2 * kHugePage;
     void* data = nullptr;
     if (bytes > static_cast<size_t>(info_.memory_bytes) ||
-        posix_memalign(&data, kAlignment, bytes > 0 ? bytes : 1) != 0) {
+        posix_memalign(&data, large ? kHugePage : kAlignment, bytes > 0 ? bytes : 1) != 0) {
       throw Error(ErrorCode::kOutOfMemory, "cpu memory: asked for " + std::to_string(bytes) +
                                                " bytes, the machine has " +
                                                std::to_string(info_.memory_bytes));
     }
+    if (large) madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // no harm if it fails
     return data;
   }
   void free(void* data) override { std::free(data); }

@@ -29,8 +29,8 @@ static inline void fold_column_chunk(int64_t first, int64_t last, int64_t width,
   for (int64_t c = 0; c < width; ++c) result(c, lanes[0][c]);
 }
 
-// result(o, i, fold over j of term(o, j, i)), chunks of `chunk` rows: with several, y is what each of them
-// gives, result(o * chunks + chunk number, i, ...).
+// Folds the middle axis chunk by chunk, each on its own: result(o * chunks + number of the chunk, i, its
+// fold).
 template <class Fold, class Term, class Result>
 static void fold_column_chunks(const cpu::Parallel& parallel, int64_t outer, int64_t n, int64_t inner,
                                int64_t chunk, const Term& term, const Result& result) {
@@ -47,6 +47,7 @@ static void fold_column_chunks(const cpu::Parallel& parallel, int64_t outer, int
            });
 }
 
+// result(o, i, fold over j < n of term(o, j, i)).
 template <class Fold, class Term, class Result>
 static void fold_columns(const cpu::Parallel& parallel, int64_t outer, int64_t n, int64_t inner,
                          const Term& term, const Result& result) {

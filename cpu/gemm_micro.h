@@ -6,8 +6,8 @@ namespace adastep {
 namespace ADASTEP_NUMERICS {
 namespace gemm {
 
-// What to bring into the cache while k runs, as many cache lines a step as a row of B in the tile has: lines
-// `gap` floats apart, moving on by `step`, and every `run` steps by `jump` as well.
+// What to bring into the cache while k runs, kTileLines cache lines a step: lines `gap` floats apart, moving
+// on by `step`, and every `run` steps by `jump` as well.
 struct Ahead {
   const float* line;
   int64_t gap, step, run, jump;
@@ -38,8 +38,7 @@ static void micro(const Span& span, float* acc, int64_t ld, bool first) {
   int64_t run = span.ahead.run;
   for (int64_t k = span.k; k > 0; --k, a += kTileRowsPadded, b += span.b_step) {
 #pragma GCC unroll 4
-    for (int v = 0; v * kWidth < kTileCols; v += kLineVectors)
-      __builtin_prefetch(line + v / kLineVectors * span.ahead.gap);
+    for (int l = 0; l < kTileLines; ++l) __builtin_prefetch(line + l * span.ahead.gap);
     line += span.ahead.step;
     if (--run == 0) run = span.ahead.run, line += span.ahead.jump;
     Vec row[kVectors];
@@ -63,7 +62,8 @@ static void micro(const Span& span, float* acc, int64_t ld, bool first) {
   }
 }
 
-// The instance for a tile of `rows` in 1 .. kTileRows and `vectors` in 1 .. kTileVectors.
+// The instance for a tile of `rows` in 1 .. kTileRows and `vectors` in 1 .. kTileVectors. Copies are made by
+// the first of several row panels only, which is more than half as high as it can be.
 template <int kRows = kTileRows, int kVectors = kTileVectors>
 static Micro* micro_for(int rows, int vectors, bool copies) {
   if constexpr (kVectors > 1) {
@@ -72,7 +72,7 @@ static Micro* micro_for(int rows, int vectors, bool copies) {
   if constexpr (kRows > 1) {
     if (rows < kRows) return micro_for<kRows - 1, kVectors>(rows, vectors, copies);
   }
-  if constexpr (kRows > kTileRows / 2) {  // the first of several panels is at least so high
+  if constexpr (2 * kRows > kTileRows) {
     if (copies) return micro<kRows, kVectors, true>;
   }
   return micro<kRows, kVectors, false>;

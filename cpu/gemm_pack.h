@@ -6,16 +6,56 @@ namespace adastep {
 namespace ADASTEP_NUMERICS {
 namespace gemm {
 
-// An operand of k steps of `size` elements: a row or column of A or B at a time. Element i of step k is
-// data[i * stride + k] if along_k, else data[k * stride + i].
+// op(A) by rows or op(B) by columns: at each step of k, `size` elements. They are neighbours in memory, or,
+// if along_k, an element and its successor in k are.
 struct Operand {
   const float* data;
   int64_t stride;
   int64_t size;
   bool along_k;
+
+  float at(int64_t k, int64_t i) const { return along_k ? data[i * stride + k] : data[k * stride + i]; }
 };
 
-// Steps lie apart by `stride`: copies vectors. Lanes beyond `count` hold anything.
+// kWidth elements from i0 of an operand along k; past its size, the last one again.
+struct Columns {
+  const float* from[kWidth];
+
+  Columns(const Operand& x, int64_t k0, int64_t i0) {
+    for (int i = 0; i < kWidth; ++i) {
+      const int64_t index = i0 + i < x.size ? i0 + i : x.size - 1;
+      from[i] = x.data + index * x.stride + k0;
+    }
+  }
+  // square[s] holds their values of step k + s, for k + s < depth.
+  ADASTEP_HD void load_square(int64_t k, int64_t depth, Vec (&square)[kWidth]) const {
+    if (depth - k >= kWidth) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kWidth; ++i) square[i] = load(from[i] + k);
+    } else {
+      for (int i = 0; i < kWidth; ++i) square[i] = load_part(from[i] + k, static_cast<int>(depth - k));
+    }
+    transpose(square);
+  }
+};
+
+static void pack_columns(const Operand& x, int64_t k0, int64_t depth, int64_t i0, int count, float* panel,
+                         int step) {
+  for (int v = 0; v < count; v += kWidth) {
+    const Columns columns(x, k0, i0 + v);
+    for (int64_t k = 0; k < depth; k += kWidth) {
+      Vec square[kWidth];
+      columns.load_square(k, depth, square);
+      if (depth - k >= kWidth) {
+#pragma GCC unroll 16
+        for (int s = 0; s < kWidth; ++s) store(panel + (k + s) * step + v, square[s]);
+      } else {
+        for (int s = 0; s < depth - k; ++s) store(panel + (k + s) * step + v, square[s]);
+      }
+    }
+  }
+}
+
 static void pack_rows(const Operand& x, int64_t k0, int64_t depth, int64_t i0, int count, float* panel,
                       int step) {
   for (int v = 0; v < count; v += kWidth) {
@@ -32,33 +72,8 @@ static void pack_rows(const Operand& x, int64_t k0, int64_t depth, int64_t i0, i
   }
 }
 
-// Steps are neighbours in memory: transposes squares of kWidth.
-static void pack_columns(const Operand& x, int64_t k0, int64_t depth, int64_t i0, int count, float* panel,
-                         int step) {
-  for (int v = 0; v < count; v += kWidth) {
-    const float* from[kWidth];
-    for (int i = 0; i < kWidth; ++i) {
-      const int64_t index = i0 + v + i < x.size ? i0 + v + i : x.size - 1;
-      from[i] = x.data + index * x.stride + k0;
-    }
-    Vec square[kWidth];
-    int64_t k = 0;
-    for (; k + kWidth <= depth; k += kWidth) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) square[i] = load(from[i] + k);
-      transpose(square);
-#pragma GCC unroll 16
-      for (int i = 0; i < kWidth; ++i) store(panel + (k + i) * step + v, square[i]);
-    }
-    const int rest = static_cast<int>(depth - k);
-    if (rest == 0) continue;
-    for (int i = 0; i < kWidth; ++i) square[i] = load_part(from[i] + k, rest);
-    transpose(square);
-    for (int i = 0; i < rest; ++i) store(panel + (k + i) * step + v, square[i]);
-  }
-}
-
-// panel[k * step + i] = element i0 + i of step k0 + k, for k < depth and i < count <= step.
+// panel[k * step + i] = element i0 + i of step k0 + k, for k < depth and i < count; lanes past `count`, up to
+// whole vectors, hold anything.
 static inline void pack(const Operand& x, int64_t k0, int64_t depth, int64_t i0, int count, float* panel,
                         int step) {
   (x.along_k ? pack_columns : pack_rows)(x, k0, depth, i0, count, panel, step);

@@ -21,12 +21,13 @@ constexpr int kWidth = 16, kTileRows = 14, kTileVectors = 2;
 #elif defined(__FMA__)
 constexpr int kWidth = 8, kTileRows = 6, kTileVectors = 2;
 #elif defined(__ARM_NEON)
-constexpr int kWidth = 4, kTileRows = 8, kTileVectors = 3;
+constexpr int kWidth = 4, kTileRows = 7, kTileVectors = 3;
 #else
 constexpr int kWidth = 4, kTileRows = 4, kTileVectors = 2;
 #endif
 constexpr int kTileCols = kTileVectors * kWidth;
-constexpr int kLineVectors = kWidth < 16 ? 16 / kWidth : 1;  // in a cache line of 64 bytes
+constexpr int kLine = 16;  // floats in a cache line
+constexpr int kTileLines = (kTileCols + kLine - 1) / kLine;
 // Floats between two steps of k in a packed panel of A.
 constexpr int kTileRowsPadded = (kTileRows + kWidth - 1) / kWidth * kWidth;
 
@@ -50,10 +51,21 @@ ADASTEP_HD Vec fused(Vec a, Vec b, Vec c) {
 #endif
 }
 
-// The first `count` floats at p, zeros after them; memory behind them is not touched.
+typedef int32_t Lanes __attribute__((vector_size(4 * kWidth)));
+
+#if defined(__FMA__) && !defined(__AVX512F__)
+ADASTEP_HD __m256i first_lanes(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+// The first `count` <= kWidth floats at p, zeros after them; memory behind them is not touched.
 ADASTEP_HD Vec load_part(const float* p, int count) {
+  if (count == kWidth) return load(p);
 #if defined(__AVX512F__)
   return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p));
+#elif defined(__FMA__)
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(p, first_lanes(count)));
 #else
   float lanes[kWidth] = {};
   for (int i = 0; i < count; ++i) lanes[i] = p[i];
@@ -61,8 +73,11 @@ ADASTEP_HD Vec load_part(const float* p, int count) {
 #endif
 }
 ADASTEP_HD void store_part(float* p, Vec v, int count) {
+  if (count == kWidth) return store(p, v);
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+#elif defined(__FMA__)
+  _mm256_maskstore_ps(p, first_lanes(count), v);
 #else
   float lanes[kWidth];
   store(lanes, v);
@@ -70,19 +85,25 @@ ADASTEP_HD void store_part(float* p, Vec v, int count) {
 #endif
 }
 
-typedef int32_t Lanes __attribute__((vector_size(4 * kWidth)));
-
 // Exchanges the off-diagonal kHalf x kHalf blocks of the 2x2 blocks that rows i and i + kHalf hold.
 template <int kHalf>
 ADASTEP_HD void exchange_blocks(Vec& upper, Vec& lower) {
+  const Vec a = upper, b = lower;
+#if defined(__clang__)  // which makes shuffles of this by itself
+#pragma clang loop unroll(full)
+  for (int i = 0; i < kWidth; ++i) {
+    upper[i] = i & kHalf ? b[i & ~kHalf] : a[i];
+    lower[i] = i & kHalf ? b[i] : a[i | kHalf];
+  }
+#else
   Lanes first, second;
   for (int i = 0; i < kWidth; ++i) {
     first[i] = i & kHalf ? kWidth + i - kHalf : i;
     second[i] = i & kHalf ? kWidth + i : i + kHalf;
   }
-  const Vec a = upper, b = lower;
   upper = __builtin_shuffle(a, b, first);
   lower = __builtin_shuffle(a, b, second);
+#endif
 }
 
 // rows[i] lane j <-> rows[j] lane i, by halves: log2(kWidth) rounds of kWidth shuffles.

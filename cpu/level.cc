@@ -1,18 +1,25 @@
 #include "cpu/level.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "core/error.h"
 
 namespace adastep::cpu {
 
 namespace {
 
-// Feature by feature: compilers learned the names "x86-64-v3" and "x86-64-v4" later than the features. They
-// ask the operating system too: what it does not save, a process may not use.
+// Feature by feature: compilers learned the names "x86-64-v3" and "x86-64-v4" later, and clang still not all
+// of the features. __builtin_cpu_supports asks the operating system too: what it does not save, no process
+// may use.
 #if defined(__x86_64__)
 bool supports_v3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c") &&
-         __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
+  unsigned eax, ebx, ecx, edx;
+  const bool basic = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_MOVBE) && (ecx & bit_F16C);
+  const bool extended = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LZCNT);
+  return basic && extended && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 bool supports_v4() {
   return supports_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

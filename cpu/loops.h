@@ -42,12 +42,13 @@ static inline void for_parts(const cpu::Parallel& parallel, int64_t n, int64_t p
   });
 }
 
-// f(i) for i in [0, n), vectorised.
+// f(i) for i in [0, n), vectorised. A task has a copy of f: a store of bytes could change what is elsewhere.
 template <class F>
 static inline void for_elements(const cpu::Parallel& parallel, int64_t n, const F& f) {
   for_parts(parallel, n, kGrain, [&](int64_t first, int64_t last) {
+    const F mine = f;
     ADASTEP_INDEPENDENT
-    for (int64_t i = first; i < last; ++i) f(i);
+    for (int64_t i = first; i < last; ++i) mine(i);
   });
 }
 

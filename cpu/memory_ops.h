@@ -92,10 +92,14 @@ static void transpose_tiles(const Nest<2>& nest, const uint32_t* x, uint32_t* y,
       const int64_t row = task % strips * kTransposeTile, row_end = end_of_part(row, kTransposeTile, rows);
       for (int64_t col = 0; col < cols; col += kTransposeTile) {
         const int64_t col_end = end_of_part(col, kTransposeTile, cols);
+        uint32_t tile[kTransposeTile][kTransposeTile];  // x is read and y is written a line at a time
+        for (int64_t c = col; c < col_end; ++c) {
+          const uint32_t* const from = x + at.offset[0] + c * x_col;
+          for (int64_t r = row; r < row_end; ++r) tile[r - row][c - col] = from[r];
+        }
         for (int64_t r = row; r < row_end; ++r) {
-          const uint32_t* const from = x + at.offset[0] + r;
           uint32_t* const to = y + at.offset[1] + r * y_row;
-          for (int64_t c = col; c < col_end; ++c) to[c * y_col] = from[c * x_col];
+          for (int64_t c = col; c < col_end; ++c) to[c * y_col] = tile[r - row][c - col];
         }
       }
     }

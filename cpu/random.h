@@ -8,8 +8,8 @@ namespace ADASTEP_NUMERICS {
 
 constexpr int kGroups = 64;  // Philox calls of a block
 
-// f(i, element) is called for i in [first, last), where element = value(group, w): w of 0..3 within group i
-// / 4. `four(group, out)` gives the four elements of a group.
+// f(i, element i) for i in [first, last), `first` a multiple of 4; four(group, out) gives elements 4 * group
+// + 0..3.
 template <class T, class Four, class F>
 static inline void for_groups(int64_t first, int64_t last, const Four& four, const F& f) {
   for (int64_t block = first; block < last; block += 4 * kGroups) {

@@ -33,7 +33,9 @@ ADASTEP_HD float fold_chunk(int64_t first, int64_t last, const Term& term) {
     ADASTEP_INDEPENDENT
     for (int l = 0; l < kLanes; ++l) lane[l] = Fold::fold(lane[l], term(j + l));
   }
-  for (int l = 0; j + l < last; ++l) lane[l] = Fold::fold(lane[l], term(j + l));
+  const int rest = static_cast<int>(last - j);
+  ADASTEP_INDEPENDENT
+  for (int l = 0; l < rest; ++l) lane[l] = Fold::fold(lane[l], term(j + l));
   return fold_lanes<Fold>(lane);
 }
 

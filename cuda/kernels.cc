@@ -46,7 +46,9 @@ std::vector<const char*> images() {
 }  // namespace
 
 const char* kernels_problem() {
-  return images().empty() ? "adastep was built without CUDA kernels: nvcc was not found at build time" : "";
+  return images().empty()
+             ? "adastep was built without CUDA kernels (they need nvcc 13.0 or later at build time)"
+             : "";
 }
 
 Kernels::Kernels(std::shared_ptr<Context> context) : context_(std::move(context)) {

@@ -213,6 +213,6 @@ extern "C" __global__ void __launch_bounds__(Large::kThreads, 2) adastep_gemm_12
 extern "C" __global__ void __launch_bounds__(Medium::kThreads, 4) adastep_gemm_64x64(Gemm op, int aligned) {
   gemm<Medium>(op, aligned);
 }
-extern "C" __global__ void __launch_bounds__(Small::kThreads, 8) adastep_gemm_32x32(Gemm op, int aligned) {
+extern "C" __global__ void __launch_bounds__(Small::kThreads, 6) adastep_gemm_32x32(Gemm op, int aligned) {
   gemm<Small>(op, aligned);
 }

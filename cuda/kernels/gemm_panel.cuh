@@ -12,22 +12,20 @@ __device__ inline float4 load_quad(const float* p, int count, bool vector) {
                      count > 3 ? p[3] : 0.0f);
 }
 
-// A panel of kRows x kK (rows of op(A), or columns of op(B)), one float4 or several per thread and step.
+// A panel of kRows x kK (rows of op(A), or columns of op(B)). A thread takes four elements at a time:
+//   aligned memory, contiguous along k:        four k of a row; two neighbouring threads read one sector
+//   aligned memory, contiguous along the rows: four rows of a k
+//   unaligned memory:                          one k, four rows kRows / 4 apart; neighbours read neighbours
 template <int kRows, int kK, int kThreads>
 class Panel {
  public:
   // Rows of shared memory are 4 mod 8 floats apart: see `store`.
   static constexpr int kPitch = kRows + 4;
-  static constexpr int kPerThread = kRows * kK / 4 / kThreads;
-  static_assert(kPerThread * 4 * kThreads == kRows * kK && kK % 8 == 0 && kRows % 8 == 0, "");
 
   // `along_k`: memory is contiguous along k, with `ld` from row to row; else along the rows, with `ld` from k
-  // to k. `rows` >= 1 exist in memory.
-  __device__ Panel(const float* data, int64_t ld, bool along_k, int64_t rows, bool vector)
-      : along_k_(along_k),
-        vector_(vector),
-        step_(along_k ? kK : kK * ld),
-        rows_(rows < kRows ? static_cast<int>(rows) : kRows) {
+  // to k. `rows` >= 1 exist in memory. `aligned`: every group of four starts at a multiple of 16 bytes.
+  __device__ Panel(const float* data, const int64_t& ld, bool along_k, int64_t rows, bool aligned)
+      : along_k_(along_k), aligned_(aligned), rows_(rows < kRows ? static_cast<int>(rows) : kRows), ld_(ld) {
     for (int i = 0; i < kPerThread; i++) at_[i] = data + (along_k ? row(i) * ld + k(i) : k(i) * ld + row(i));
   }
 
@@ -37,42 +35,55 @@ class Panel {
 #pragma unroll
     for (int i = 0; i < kPerThread; i++) {
       const int rows_here = rows_ - row(i), ks_here = ks - k(i);
-      const int count = along_k_ ? (rows_here > 0 ? ks_here : 0) : (ks_here > 0 ? rows_here : 0);
-      value_[i] = load_quad(at_[i], count, vector_);
-      at_[i] += step_;
+      if (aligned_) {
+        value_[i] =
+            load_quad(at_[i], along_k_ ? (rows_here > 0 ? ks_here : 0) : (ks_here > 0 ? rows_here : 0), true);
+      } else {
+        const int here = ks_here > 0 ? rows_here : 0;
+        const float* p = at_[i];
+        const int64_t quarter = along_k_ ? kQuarter * ld_ : kQuarter;
+        value_[i].x = here > 0 ? p[0] : 0.0f;
+        value_[i].y = here > kQuarter ? p[quarter] : 0.0f;
+        value_[i].z = here > 2 * kQuarter ? p[2 * quarter] : 0.0f;
+        value_[i].w = here > 3 * kQuarter ? p[3 * quarter] : 0.0f;
+      }
+      at_[i] += along_k_ ? kK : kK * ld_;
     }
   }
 
   __device__ void store(float (&to)[kK][kPitch]) const {
+    // Four k are 4 * kPitch = 16 mod 32 banks apart, which 16 neighbouring rows do not reach: no conflict.
+    const int apart = aligned_ ? kPitch : kQuarter;
 #pragma unroll
     for (int i = 0; i < kPerThread; i++) {
       const float4 v = value_[i];
-      if (along_k_) {
-        // Lanes are 16 rows times two groups of four k, which are 4 * kPitch = 16 mod 32 banks apart: no
-        // conflict.
-        float* p = &to[k(i)][row(i)];
-        p[0] = v.x, p[kPitch] = v.y, p[2 * kPitch] = v.z, p[3 * kPitch] = v.w;
+      float* const p = &to[k(i)][row(i)];
+      if (aligned_ && !along_k_) {
+        quad(p) = v;
       } else {
-        quad(&to[k(i)][row(i)]) = v;
+        p[0] = v.x, p[apart] = v.y, p[2 * apart] = v.z, p[3 * apart] = v.w;
       }
     }
   }
 
  private:
-  // Along k, two neighbouring threads read one sector of 32 bytes; along the rows, neighbours read
-  // neighbours.
+  static constexpr int kPerThread = kRows * kK / 4 / kThreads, kQuarter = kRows / 4;
+  static_assert(kPerThread * 4 * kThreads == kRows * kK && kK % 8 == 0 && kRows % 8 == 0, "");
+
   __device__ int row(int i) const {
     const int g = threadIdx.x + i * kThreads;
-    return along_k_ ? g / 2 % kRows : g % (kRows / 4) * 4;
+    if (!along_k_) return aligned_ ? g % kQuarter * 4 : g % kQuarter;
+    return aligned_ ? g / 2 % kRows : g / 8 % kQuarter;
   }
   __device__ int k(int i) const {
     const int g = threadIdx.x + i * kThreads;
-    return along_k_ ? (g % 2 + g / (2 * kRows) * 2) * 4 : g / (kRows / 4);
+    if (!along_k_) return g / kQuarter;
+    return aligned_ ? (g % 2 + g / (2 * kRows) * 2) * 4 : g % 8 + g / (8 * kQuarter) * 8;
   }
 
-  const bool along_k_, vector_;
-  const int64_t step_;
+  const bool along_k_, aligned_;
   const int rows_;
+  const int64_t& ld_;  // a kernel parameter: read where it is needed, it takes no register
   const float* at_[kPerThread];
   float4 value_[kPerThread];
 };

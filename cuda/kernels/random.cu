@@ -8,13 +8,18 @@ namespace {
 
 template <RandomKind kKind>
 __device__ void random(const Random& op) {
+  const bool vector = aligned16(op.y.data);
   for (int64_t group = thread_index(); 4 * group < op.n; group += thread_count()) {
     float y[4];
     random_four<kKind>(static_cast<uint64_t>(op.seed), static_cast<uint32_t>(op.stream),
                        static_cast<uint64_t>(group), op.a, op.b, y);
+    if (vector && 4 * group + 4 <= op.n) {
+      quad(op.y.data + 4 * group) = make_float4(y[0], y[1], y[2], y[3]);
+    } else {
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (4 * group + i < op.n) op.y.data[4 * group + i] = y[i];
+      for (int i = 0; i < 4; i++) {
+        if (4 * group + i < op.n) op.y.data[4 * group + i] = y[i];
+      }
     }
   }
 }

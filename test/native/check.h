@@ -1,0 +1,71 @@
+// Counters, and cases of operations: run on every level and number of threads, compared with a reference in
+// double, and bit by bit between all levels that have fma.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+
+namespace adastep::test {
+
+// Counts; prints what failed.
+void check(bool holds, const std::string& what);
+int failures();
+int passes();
+
+// One array of device memory that an operation touches.
+struct Array {
+  std::vector<char> before;      // what it holds at first
+  std::vector<double> expected;  // empty: not checked against a reference
+  double tolerance = 0;          // |got - expected| <= tolerance * (1 + |expected|)
+  DType dtype = DType::kF32;
+};
+
+Array in(const std::vector<float>& values);
+Array in(const std::vector<int32_t>& values);
+Array in(const std::vector<uint8_t>& values);
+Array in(const std::vector<double>& values);
+Array out(std::vector<double> expected, double tolerance, DType dtype = DType::kF32);
+Array inout(const std::vector<float>& values, std::vector<double> expected, double tolerance);
+
+// `make` gives the operation for the addresses of the arrays.
+using Make = std::function<Op(const std::vector<void*>&)>;
+void run_case(const std::string& name, const std::vector<Array>& arrays, const Make& make,
+              const Fault& fault = {-1, 0, 0, 0});
+// Whether every operation of FOR_EACH_OP had a case.
+void check_all_ops_seen();
+
+template <class T>
+In<T> input(void* data) {
+  return {static_cast<const T*>(data)};
+}
+template <class T>
+Out<T> output(void* data) {
+  return {static_cast<T*>(data)};
+}
+template <class T>
+InOut<T> both(void* data) {
+  return {static_cast<T*>(data)};
+}
+
+// Numbers in [low, high), the same in every run.
+std::vector<float> numbers(int64_t n, float low = -2, float high = 2);
+
+// A backend of this level with so many threads.
+std::shared_ptr<Backend> open_cpu(const std::string& level, int threads);
+
+void test_backend();
+void test_elementwise();
+void test_embedding();
+void test_gemm();
+void test_memory();
+void test_norm();
+void test_pool();
+void test_reduce();
+void test_softmax();
+void test_update();
+
+}  // namespace adastep::test

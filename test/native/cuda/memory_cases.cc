@@ -1,0 +1,144 @@
+#include "twin.h"
+
+namespace adastep::test {
+
+namespace {
+
+template <class T>
+In<Raw> raw_in(const Slot<T>& slot, Side side) {
+  return {reinterpret_cast<const Raw*>(slot.on(side))};
+}
+template <class T>
+Out<Raw> raw_out(const Slot<T>& slot, Side side) {
+  return {reinterpret_cast<Raw*>(slot.on(side))};
+}
+
+void fill(Report& report, Backend& cpu, Backend& cuda) {
+  for (DType dtype : {DType::kF32, DType::kI32, DType::kU8, DType::kF64, DType::kBF16}) {
+    for (int64_t n : {0, 1, 15, 16, 1000, 270003}) {
+      for (double value : {0.0, -1.7, 1e10, 200.9}) {
+        for (size_t shift : {0, 8}) {
+          Twin twin(report, cpu, cuda, 1);
+          const auto y =
+              twin.slot(std::vector<uint8_t>(static_cast<size_t>(n * size_of(dtype)) + 16, 7), shift);
+          twin.run(std::string("fill ") + kDTypeNames[static_cast<int>(dtype)], [&](Side side) {
+            return std::vector<Op>{Fill{dtype, n, value, raw_out(y, side)}};
+          });
+        }
+      }
+    }
+  }
+}
+
+void copy(Report& report, Backend& cpu, Backend& cuda) {
+  for (int64_t bytes : {0, 1, 4096, 10007}) {
+    Twin twin(report, cpu, cuda, 2);
+    const auto x = twin.slot(twin.integers(3000, -99, 99));
+    const auto y = twin.slot(std::vector<int32_t>(3000));
+    twin.run("copy", [&](Side side) {
+      return std::vector<Op>{Copy{bytes, raw_in(x, side), raw_out(y, side)}};
+    });
+  }
+}
+
+void strided(Report& report, Backend& cpu, Backend& cuda) {
+  struct {
+    const char* name;
+    Dims shape, x, y;
+  } const cases[] = {
+      {"contiguous", {{1, 1, 1, 2, 3, 50}}, {{0, 0, 0, 150, 50, 1}}, {{0, 0, 0, 150, 50, 1}}},
+      {"transpose", {{1, 1, 1, 1, 70, 45}}, {{0, 0, 0, 0, 1, 70}}, {{0, 0, 0, 0, 45, 1}}},
+      {"batched transpose", {{1, 1, 1, 3, 33, 64}}, {{0, 0, 0, 2200, 1, 33}}, {{0, 0, 0, 2112, 64, 1}}},
+      {"many transposes", {{1, 1, 1, 70, 10, 11}}, {{0, 0, 0, 110, 1, 10}}, {{0, 0, 0, 110, 11, 1}}},
+      {"long", {{1, 1, 1, 70, 16, 15}}, {{0, 0, 0, 1, 70, 1120}}, {{0, 0, 0, 240, 15, 1}}},
+      {"slice", {{1, 1, 1, 4, 5, 6}}, {{0, 0, 0, 400, 20, 2}}, {{0, 0, 0, 30, 6, 1}}},
+      {"permute", {{2, 3, 4, 5, 6, 7}}, {{1, 2, 6, 24, 120, 720}}, {{2520, 840, 210, 42, 7, 1}}},
+      {"broadcast", {{1, 1, 1, 4, 5, 6}}, {{0, 0, 0, 0, 1, 0}}, {{0, 0, 0, 30, 6, 1}}},
+      {"one", {{1, 1, 1, 1, 1, 1}}, {{0, 0, 0, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0}}},
+      {"none", {{1, 1, 1, 1, 0, 3}}, {{0, 0, 0, 0, 3, 1}}, {{0, 0, 0, 0, 3, 1}}},
+  };
+  for (const auto& c : cases) {
+    Twin twin(report, cpu, cuda, 3);
+    const auto x = twin.slot(std::vector<uint32_t>(17000));
+    const auto y = twin.slot(std::vector<uint32_t>(17000));
+    const auto numbers = twin.slot(twin.integers(17000, -1000000, 1000000));
+    twin.run(std::string("strided ") + c.name, [&](Side side) {
+      return std::vector<Op>{Copy{68000, raw_in(numbers, side), raw_out(x, side)},
+                             Strided{c.shape, c.x, c.y, {x.on(side)}, {y.on(side)}}};
+    });
+  }
+}
+
+void cast(Report& report, Backend& cpu, Backend& cuda) {
+  Twin twin(report, cpu, cuda, 4);
+  const int64_t n = 20001;
+  std::vector<float> values = twin.floats(n, true);
+  for (size_t i = 0; i < values.size(); i += 3) values[i] *= 1e3f;
+  for (size_t i = 0; i < values.size(); i += 100) values[i] *= 1e9f;
+  std::vector<int32_t> integers = twin.integers(n, INT32_MIN, INT32_MAX);
+  for (size_t i = 0; i < integers.size(); i += 2) integers[i] %= 300;
+  const auto f = twin.slot(values);
+  const auto i = twin.slot(integers);
+  const auto u = twin.slot(std::vector<uint8_t>(static_cast<size_t>(n), 250));
+  const auto to_f = twin.slot(std::vector<float>(static_cast<size_t>(n)));
+  const auto to_i = twin.slot(std::vector<int32_t>(static_cast<size_t>(n)));
+  const auto to_u = twin.slot(std::vector<uint8_t>(static_cast<size_t>(n)));
+  for (DType from : {DType::kF32, DType::kI32, DType::kU8}) {
+    for (DType to : {DType::kF32, DType::kI32, DType::kU8}) {
+      twin.run(std::string("cast ") + kDTypeNames[static_cast<int>(from)] + " to " +
+                   kDTypeNames[static_cast<int>(to)],
+               [&](Side side) {
+                 const In<Raw> x = from == DType::kF32   ? raw_in(f, side)
+                                   : from == DType::kI32 ? raw_in(i, side)
+                                                         : raw_in(u, side);
+                 const Out<Raw> y = to == DType::kF32   ? raw_out(to_f, side)
+                                    : to == DType::kI32 ? raw_out(to_i, side)
+                                                        : raw_out(to_u, side);
+                 return std::vector<Op>{Cast{from, to, n, x, y}};
+               });
+    }
+  }
+}
+
+void random(Report& report, Backend& cpu, Backend& cuda) {
+  for (RandomKind kind : {RandomKind::kUniform, RandomKind::kNormal}) {
+    for (int64_t n : {0, 1, 3, 4, 1001, 70001}) {
+      for (int64_t seed : {int64_t{0}, int64_t{123456789012345}}) {
+        Twin twin(report, cpu, cuda, 5);
+        const auto y = twin.slot(std::vector<float>(static_cast<size_t>(n)));
+        twin.run("random", [&](Side side) {
+          return std::vector<Op>{Random{kind, seed, 7, n, -1.5f, 2.5f, {y.on(side)}}};
+        });
+      }
+    }
+  }
+}
+
+void dropout(Report& report, Backend& cpu, Backend& cuda) {
+  for (float p : {0.0f, 0.3f, 0.9f}) {
+    for (int64_t n : {1, 5, 4096, 70003}) {
+      for (size_t shift : {0, 1}) {
+        Twin twin(report, cpu, cuda, 6);
+        const auto step = twin.slot(std::vector<double>{17});
+        const auto x = twin.slot(twin.floats(n, true), shift);
+        const auto y = twin.slot(std::vector<float>(static_cast<size_t>(n)), shift);
+        twin.run("dropout", [&](Side side) {
+          return std::vector<Op>{Dropout{n, 42, 3, p, {step.on(side)}, {x.on(side)}, {y.on(side)}}};
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void memory_cases(Report& report, Backend& cpu, Backend& cuda) {
+  fill(report, cpu, cuda);
+  copy(report, cpu, cuda);
+  strided(report, cpu, cuda);
+  cast(report, cpu, cuda);
+  random(report, cpu, cuda);
+  dropout(report, cpu, cuda);
+}
+
+}  // namespace adastep::test
