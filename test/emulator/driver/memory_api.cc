@@ -28,15 +28,13 @@ void demand(const char* what, u64 address, size_t bytes) {
   }
 }
 
-void markWritten(u64 address, size_t bytes) { std::memset(Arena::instance().written(address), 1, bytes); }
+void markWritten(u64 address, size_t bytes) { Arena::instance().markWritten(address, bytes); }
 
 void demandWritten(u64 address, size_t bytes) {
-  const u8* written = Arena::instance().written(address);
-  const void* gap = bytes && checking() ? std::memchr(written, 0, bytes) : nullptr;
-  if (!gap) return;
-  u64 at = address + static_cast<u64>(static_cast<const u8*>(gap) - written);
-  throw Fault(kLaunchFailed,
-              "copy to the host of device memory that nobody wrote: " + Arena::instance().describe(at));
+  u64 gap = bytes && checking() ? Arena::instance().firstUnwritten(address, bytes) : 0;
+  if (gap)
+    throw Fault(kLaunchFailed,
+                "copy to the host of device memory that nobody wrote: " + Arena::instance().describe(gap));
 }
 
 bool pinned(const void* host) {
@@ -186,7 +184,7 @@ EMULATOR_API CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, siz
         demand("copy from the device", from, bytes);
         demand("copy to the device", to, bytes);
         std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
-        std::memmove(Arena::instance().written(to), Arena::instance().written(from), bytes);
+        Arena::instance().copyWritten(to, from, bytes);
       },
       false);
 }

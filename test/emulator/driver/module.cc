@@ -1,7 +1,10 @@
 #include "driver/module.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "exec/decoder.h"
 #include "fatbin.h"
@@ -15,10 +18,29 @@ Allocation::Kind kindOf(const Variable& variable) {
   return variable.space == Space::kConst ? Allocation::kConstant : Allocation::kGlobalVariable;
 }
 
+// The name of the first kernel of a module, up to its parameters.
+std::string firstKernel(const std::string& ptx) {
+  constexpr const char* kEntry = ".entry ";
+  size_t at = ptx.find(kEntry);
+  return at == std::string::npos ? "" : ptx.substr(at, ptx.find('(', at) - at);
+}
+
+// The module that begins with the same kernel as the text in ADASTEP_EMULATOR_PTX is that text: for trying
+// out changes, and for mutants.
+std::string ptxToRun(const void* image, u32 computeCapability) {
+  std::string ptx = ptxOfImage(image, computeCapability);
+  const char* path = std::getenv("ADASTEP_EMULATOR_PTX");
+  if (!path) return ptx;
+  std::ifstream file(path);
+  if (!file) throw PtxError(std::string("no file ") + path + " (ADASTEP_EMULATOR_PTX)");
+  std::string other{std::istreambuf_iterator<char>(file), {}};
+  return firstKernel(ptx) == firstKernel(other) ? other : ptx;
+}
+
 }  // namespace
 
 LoadedModule::LoadedModule(const void* image, u32 computeCapability)
-    : module(std::make_shared<Module>(parseModule(ptxOfImage(image, computeCapability)))) {
+    : module(std::make_shared<Module>(parseModule(ptxToRun(image, computeCapability)))) {
   placeVariables();
   for (const auto& [name, function] : module->functions) {
     if (!function->entry) continue;

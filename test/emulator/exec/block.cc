@@ -19,6 +19,7 @@ void Block::start() {
   const Program& program = *launch->program;
   budget = kInstructionBudget;
   shared.resize(launch->sharedBytes());
+  copies.start(launch->warps());
   shadow.start(launch->check ? launch->sharedBytes() : 0, program.sharedGranule, launch->warps());
   // Warps stay for the next block, registers and all: what a program reads it has written.
   if (warps.size() < launch->warps()) warps.resize(launch->warps());

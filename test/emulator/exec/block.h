@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "exec/async_copies.h"
 #include "exec/launch.h"
 #include "exec/shared_shadow.h"
 #include "exec/warp.h"
@@ -17,6 +18,7 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<u8> shared;
   SharedShadow shadow;
+  AsyncCopies copies;
   u64 budget = 0;  // instructions left before a hang is reported
 
   void execute(u32 linearIndex);

@@ -1,15 +1,21 @@
 // Comparison and selection (PTX manual 9.7.7): setp and its combined forms, selp, slct, set.
 #include "exec/compare_forms.h"
 #include "exec/float_math.h"
+#include "exec/narrow_float.h"
 
 namespace emulator {
 namespace {
 
-template <class T>
-T flushIfFloat(T v) {
-  if constexpr (std::is_same<T, f32>::value) return flush(v);
-  return v;
-}
+// A register of a 16-bit format, compared by its value.
+struct Half {
+  u16 bits;
+  operator f64() const { return decode16(bits, kF16); }
+};
+struct Brain {
+  u16 bits;
+  operator f64() const { return decode16(bits, kBf16); }
+};
+
 template <class T>
 bool unordered(T a, T b) {
   return a != a || b != b;
@@ -78,6 +84,8 @@ void addCompareOps(OpTable& t) {
   addFloating<f32, false>(t, ".f32", Class::kFloat);
   addFloating<f32, true>(t, ".ftz.f32", Class::kFloat);
   addFloating<f64, false>(t, ".f64", Class::kDouble);
+  addFloating<Half, false>(t, ".f16", Class::kFloat);
+  addFloating<Brain, false>(t, ".bf16", Class::kFloat);
 
   t.add("selp.b16 selp.u16 selp.s16", Class::kMove, [](u16 a, u16 b, bool p) { return p ? a : b; });
   t.add("selp.b32 selp.u32 selp.s32", Class::kMove, [](u32 a, u32 b, bool p) { return p ? a : b; });

@@ -10,8 +10,48 @@ namespace {
 
 void decodeBranch(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(1);
-  i.target = decoder.labelTarget(s.operands[0]);
+  i.target = decoder.labelTarget(s.operands[0].name);
   i.run = [](Warp& w, const Instruction& at, u32 mask) { w.branch(at.target, mask); };
+}
+
+struct IndexedBranchForm {
+  std::vector<u32> targets;
+};
+
+void runIndexedBranch(Warp& w, const Instruction& i, u32 mask) {
+  const auto& targets = static_cast<const IndexedBranchForm*>(i.form)->targets;
+  const u32* index = w.at<u32>(i.a);
+  u32 next = w.pc, staying = w.mask & ~mask;
+  if (staying) w.parked.push_back({next, staying, w.returns, nullptr});
+  for (u32 left = mask; left;) {
+    int lane = __builtin_ctz(left);
+    if (index[lane] >= targets.size())
+      reportFault(w, i, lane, kLaunchFailed, "branch index beyond the list, index",
+                  std::to_string(index[lane]));
+    u32 same = 0;
+    for (u32 l = 0; l < kWarpSize; ++l) same |= static_cast<u32>(index[l] == index[lane]) << l;
+    same &= left;
+    left &= ~same;
+    if (left || staying) ++w.block->worker->counters.divergentBranches;
+    if (left) {
+      w.parked.push_back({targets[index[lane]], same, w.returns, nullptr});
+    } else {
+      w.pc = targets[index[lane]];
+      w.mask = same;
+    }
+  }
+  w.yield();
+}
+
+// brx.idx index, name of a list of labels;
+void decodeIndexedBranch(Decoder& decoder, const Statement& s, Instruction& i) {
+  decoder.expectOperands(2);
+  i.a = decoder.source(s.operands[0], 32);
+  auto list = decoder.function().branchTargets.find(s.operands[1].name);
+  if (list == decoder.function().branchTargets.end()) decoder.fail("unknown list " + s.operands[1].name);
+  IndexedBranchForm& form = decoder.makeForm<IndexedBranchForm>(i);
+  for (const std::string& label : list->second) form.targets.push_back(decoder.labelTarget(label));
+  i.run = runIndexedBranch;
 }
 
 // Parameters are copied between the memory of caller and callee, which every thread has its own of.
@@ -152,6 +192,7 @@ void addBarriers(OpTable& t, const std::string& name, const std::string& aligned
 
 void addControlOps(OpTable& t) {
   for (const char* name : {"bra", "bra.uni"}) t.special(name, Class::kBranch, decodeBranch);
+  for (const char* name : {"brx.idx", "brx.idx.uni"}) t.special(name, Class::kBranch, decodeIndexedBranch);
   for (const char* name : {"call", "call.uni"}) t.special(name, Class::kBranch, decodeCall);
   for (const char* name : {"ret", "ret.uni"}) t.special(name, Class::kBranch, decodeBare<runReturn>);
   t.special("exit", Class::kBranch, decodeBare<runExit>);

@@ -1,5 +1,6 @@
 #include "exec/counters.h"
 
+#include <map>
 #include <sstream>
 
 #include "exec/launch.h"
@@ -24,10 +25,13 @@ void Counters::add(const Counters& other) {
 std::string Counters::json(const Launch& launch) const {
   const Program& program = *launch.program;
   u64 warps[kClasses] = {}, threads[kClasses] = {}, allWarps = 0, allThreads = 0;
+  std::map<std::string, u64> opcodes;
   for (size_t k = 0; k < executed.size(); ++k) {
     int kind = static_cast<int>(program.origins[k].kind);
     warps[kind] += executed[k], threads[kind] += lanes[k];
     allWarps += executed[k], allThreads += lanes[k];
+    if (executed[k] && program.origins[k].statement)
+      opcodes[program.origins[k].statement->opcode] += executed[k];
   }
   std::ostringstream out;
   auto triple = [&](const char* name, const u32* v) {
@@ -46,6 +50,13 @@ std::string Counters::json(const Launch& launch) const {
     }
     out << "}";
   }
+  out << ",\"warpInstructionsByOpcode\":{";
+  const char* separator = "";
+  for (const auto& [opcode, count] : opcodes) {
+    out << separator << "\"" << opcode << "\":" << count;
+    separator = ",";
+  }
+  out << "}";
   out << ",\"globalLoadSectors\":" << globalLoadSectors << ",\"globalLoadSectorsIdeal\":" << globalLoadIdeal
       << ",\"globalStoreSectors\":" << globalStoreSectors
       << ",\"globalStoreSectorsIdeal\":" << globalStoreIdeal << ",\"bytesLoaded\":" << bytesLoaded

@@ -4,20 +4,20 @@
 
 #include "exec/memory_access.h"
 #include "exec/op_table.h"
-#include "exec/specials.h"
 #include "ptx/error.h"
 
 namespace emulator {
 namespace {
 
 u64 alignUp(u64 value, u64 align) { return (value + align - 1) / align * align; }
-u32 registerBytes(u8 bits) { return bits == 1 ? 4 : bits / 8 * kWarpSize; }
 
 }  // namespace
 
 std::unique_ptr<Program> decodeKernel(const Module& module, const Function& kernel,
                                       const AddressOf& addressOf) {
-  return Decoder(module, kernel, addressOf).run();
+  Decoder first(module, kernel, addressOf);
+  first.run();
+  return Decoder(module, kernel, addressOf, &first.uses()).run();
 }
 
 u32 layOutParams(const Function& kernel, std::map<const Variable*, u64>* at) {
@@ -55,8 +55,9 @@ std::string Program::describe(u32 index) const {
   return "kernel " + kernel->name + ", " + where + ", " + s.opcode;
 }
 
-Decoder::Decoder(const Module& module, const Function& kernel, const AddressOf& addressOf)
-    : module_(module), kernel_(kernel), addressOf_(addressOf), program_(new Program) {}
+Decoder::Decoder(const Module& module, const Function& kernel, const AddressOf& addressOf,
+                 const RegisterUses* uses)
+    : module_(module), kernel_(kernel), addressOf_(addressOf), program_(new Program), uses_(uses) {}
 
 void Decoder::fail(const std::string& message) const {
   std::string where =
@@ -86,7 +87,7 @@ void Decoder::collect(const Function& function, std::vector<const Function*>& ac
 
 void Decoder::layOut() {
   program_->paramBytes = layOutParams(kernel_, &kernelParams_);
-  u64 shared = 0, local = 0, registers = 0, index = 0;
+  u64 shared = 0, local = 0, index = 0;
   auto place = [&](const Variable& variable) {
     u64& end = variable.space == Space::kShared ? shared : local;
     end = alignUp(end, variable.align);
@@ -102,10 +103,8 @@ void Decoder::layOut() {
     for (const auto& variable : function->variables) {
       if (!isKernelParam(*variable)) place(*variable);
     }
-    for (u8 bits : function->registers) {
-      registerAt_[function].push_back(static_cast<u32>(registers));
-      registers += registerBytes(bits);
-    }
+    registerAt_[function] = uses_ ? placeRegisters(*function, uses_->at(function), program_->registerBytes)
+                                  : std::vector<u32>(function->registers.size(), 0);
   }
   // Dynamic shared memory starts behind all static shared memory, at its largest alignment.
   for (const auto& variable : module_.variables) {
@@ -117,7 +116,6 @@ void Decoder::layOut() {
   }
   program_->sharedBytes = static_cast<u32>(shared);
   program_->localBytes = static_cast<u32>(alignUp(local, 16));
-  program_->registerBytes = static_cast<u32>(registers);
 }
 
 std::unique_ptr<Program> Decoder::run() {
@@ -135,6 +133,7 @@ std::unique_ptr<Program> Decoder::run() {
       Instruction i;
       i.index = static_cast<u32>(program_->code.size());
       program_->origins.push_back({function, statement_, Class::kOther});
+      recorded_[function].emplace_back();
       if (last) {
         i.run = [](Warp& w, const Instruction& at, u32 mask) {
           reportFault(w, at, __builtin_ctz(mask), kIllegalInstruction,
@@ -151,9 +150,14 @@ std::unique_ptr<Program> Decoder::run() {
 
 void Decoder::decode(const Statement& s, Instruction& i) {
   if (s.guard >= 0) {
-    i.guard = registerAt_.at(function_)[static_cast<size_t>(s.guard)];
+    u32 guard = static_cast<u32>(s.guard);
+    i.guard = placeOf(guard).code;
+    use().reads.push_back(guard);
+    use().guarded = true;
     i.guardFlip = s.guardNegated ? kAllLanes : 0;
   }
+  const std::string name = s.opcode.substr(0, s.opcode.find('.'));
+  use().endsFlow = s.guard < 0 && (name == "bra" || name == "brx" || name == "ret" || name == "exit");
   const OpTable& table = OpTable::instance();
   Origin& origin = program_->origins.back();
   if (const SimpleOp* op = table.simple(s.opcode)) {
@@ -170,127 +174,6 @@ void Decoder::decode(const Statement& s, Instruction& i) {
   if (!op) fail("unknown instruction; instructions live in test/emulator/exec/*_ops.cc");
   origin.kind = op->kind;
   op->decode(*this, s, i);
-}
-
-void Decoder::expectOperands(size_t count) const {
-  if (statement_->operands.size() != count) fail("expected " + std::to_string(count) + " operands");
-}
-
-u8 Decoder::bitsOf(const OperandText& operand) const {
-  return operand.kind == OperandText::kRegister ? function_->registers[operand.reg] : 0;
-}
-
-Slot Decoder::registerSlot(const OperandText& operand) const {
-  if (operand.kind != OperandText::kRegister) fail("expected a register");
-  return Slot{registerAt_.at(function_)[operand.reg]};
-}
-
-Slot Decoder::destination(const OperandText& operand, u8 bits) {
-  if (operand.kind == OperandText::kSink) {
-    // What goes to '_' is written to a register of its own.
-    Slot slot{program_->registerBytes};
-    program_->registerBytes += registerBytes(bits);
-    return slot;
-  }
-  if (bitsOf(operand) != bits || operand.negated)
-    fail("the destination must be a register of " + std::to_string(bits) + " bits");
-  return registerSlot(operand);
-}
-
-Slot Decoder::literal(u64 value, u8 bits) {
-  if (bits == 1) fail("a literal cannot be a predicate");
-  if (bits < 64) value &= (u64{1} << bits) - 1;
-  auto found = literals_.emplace(std::make_pair(value, bits), static_cast<u32>(program_->constants.size()));
-  if (found.second) {
-    for (int l = 0; l < kWarpSize; ++l) {
-      for (int byte = 0; byte < bits / 8; ++byte)
-        program_->constants.push_back(static_cast<u8>(value >> (8 * byte)));
-    }
-  }
-  return Slot{found.first->second | Slot::kConstant};
-}
-
-Slot Decoder::special(const std::string& name) {
-  auto found = specials_.emplace(name, program_->registerBytes);
-  if (found.second) {
-    program_->specials.push_back({name, program_->registerBytes});
-    program_->registerBytes += registerBytes(32);
-  }
-  return Slot{found.first->second};
-}
-
-Slot Decoder::source(const OperandText& o, u8 bits, bool isFloat) {
-  switch (o.kind) {
-    case OperandText::kRegister:
-      if (bitsOf(o) != bits) fail("an operand must have " + std::to_string(bits) + " bits");
-      if (o.negated) fail("'!' is not possible here");
-      return registerSlot(o);
-    case OperandText::kSpecial:
-      if (specialBits(o.name) != bits)
-        fail("unknown special register " + o.name + ", or not of this width (exec/specials.cc)");
-      return special(o.name);
-    case OperandText::kInteger:
-      if (isFloat) break;
-      return literal(static_cast<u64>(o.value), bits);
-    case OperandText::kFloat32:
-    case OperandText::kFloat64:
-      if (bits != (o.kind == OperandText::kFloat32 ? 32 : 64)) break;
-      return literal(static_cast<u64>(o.value), bits);
-    case OperandText::kVariable:
-      return literal(placeOf(*o.variable) + static_cast<u64>(o.value), bits);
-    default:
-      break;
-  }
-  fail("an operand of a kind that does not fit" +
-       (o.name.empty() ? std::string() : ": unknown symbol " + o.name));
-}
-
-Slot Decoder::predicate(const OperandText& o) {
-  if (bitsOf(o) != 1) fail("expected a predicate");
-  return registerSlot(o);
-}
-
-u64 Decoder::placeOf(const Variable& variable) const {
-  auto param = kernelParams_.find(&variable);
-  if (param != kernelParams_.end()) return param->second;
-  auto found = placed_.find(&variable);
-  return found != placed_.end() ? found->second : addressOf_(variable);
-}
-
-void Decoder::address(const OperandText& o, MemoryForm& form) {
-  if (o.kind != OperandText::kAddress) fail("expected an address in brackets");
-  const OperandText& base = o.parts[0];
-  form.offset = o.value + base.value;
-  if (base.kind == OperandText::kVariable) {
-    // Parameters of functions, and of calls, are memory of the thread.
-    if (form.space == Space::kParam && !isKernelParam(*base.variable)) form.space = Space::kLocal;
-    Space own = base.variable->space == Space::kParam ? form.space : base.variable->space;
-    if (form.space != own) fail("the variable " + base.variable->name + " lies in another space");
-    form.offset += static_cast<i64>(placeOf(*base.variable));
-  } else if (base.kind == OperandText::kRegister && bitsOf(base) >= 32) {
-    form.base = registerSlot(base);
-    form.addressBytes = bitsOf(base) / 8;
-  } else if (base.kind != OperandText::kInteger) {
-    fail("an address of a kind that is not known: unknown symbol " + base.name);
-  }
-}
-
-void Decoder::noteNarrowAccess(Space space, u32 bytes) {
-  if (bytes >= 4) return;
-  if (space == Space::kShared || space == Space::kGeneric) program_->sharedGranule = 1;
-  if (space == Space::kGlobal || space == Space::kGeneric) program_->globalGranule = 1;
-}
-
-u32 Decoder::labelTarget(const OperandText& o) const {
-  auto found = function_->labels.find(o.name);
-  if (o.kind != OperandText::kLabel || found == function_->labels.end()) fail("unknown label " + o.name);
-  return entries_.at(function_) + found->second;
-}
-
-const Function& Decoder::calledFunction(const std::string& name) {
-  auto found = module_.functions.find(name);
-  if (found == module_.functions.end()) fail("unknown function " + name);
-  return *found->second;
 }
 
 }  // namespace emulator

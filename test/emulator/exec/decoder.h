@@ -8,6 +8,7 @@
 #include <string>
 
 #include "exec/instruction.h"
+#include "exec/registers.h"
 
 namespace emulator {
 
@@ -20,9 +21,14 @@ std::unique_ptr<Program> decodeKernel(const Module& module, const Function& kern
 // Where each parameter of a kernel lies; returns the size of all.
 u32 layOutParams(const Function& kernel, std::map<const Variable*, u64>* at);
 
+using RegisterUses = std::map<const Function*, std::vector<RegisterUse>>;
+
 class Decoder {
  public:
-  Decoder(const Module& module, const Function& kernel, const AddressOf& addressOf);
+  // Without `uses` it gives no places to registers: such a run finds out what the statements read and write.
+  Decoder(const Module& module, const Function& kernel, const AddressOf& addressOf,
+          const RegisterUses* uses = nullptr);
+  const RegisterUses& uses() const { return recorded_; }
   std::unique_ptr<Program> run();
 
   template <class T>
@@ -39,11 +45,11 @@ class Decoder {
   Slot predicate(const OperandText& operand);  // as a source; whether it is negated is the caller's to handle
   Slot literal(u64 value, u8 bits);
   u8 bitsOf(const OperandText& operand) const;  // of a register; 0 for anything else
-  Slot registerSlot(const OperandText& operand) const;
+  Slot readRegister(const OperandText& operand);
   void address(const OperandText& operand, MemoryForm& form);  // fills space-relative base and offset
   u64 placeOf(const Variable& variable) const;                 // its address in its own space
   bool isKernelParam(const Variable& variable) const { return kernelParams_.count(&variable) != 0; }
-  u32 labelTarget(const OperandText& operand) const;
+  u32 labelTarget(const std::string& label);
   const Function& calledFunction(const std::string& name);
   u32 entryOf(const Function& function) const { return entries_.at(&function); }
   const Function& function() const { return *function_; }
@@ -55,6 +61,8 @@ class Decoder {
   void layOut();
   void decode(const Statement& statement, Instruction& instruction);
   Slot special(const std::string& name);
+  Slot placeOf(u32 reg) const;
+  RegisterUse& use() { return recorded_.at(function_).back(); }
 
   const Module& module_;
   const Function& kernel_;
@@ -64,6 +72,8 @@ class Decoder {
   const Function* function_ = nullptr;
   const Statement* statement_ = nullptr;
   std::map<const Function*, u32> entries_;
+  const RegisterUses* uses_;
+  RegisterUses recorded_;
   std::map<const Function*, std::vector<u32>> registerAt_;
   std::map<const Variable*, u64> placed_, kernelParams_;
   std::map<std::pair<u64, u8>, u32> literals_;

@@ -66,6 +66,8 @@ void store(Warp& w, Slot slot, u32 mask, const R* values) {
   }
 }
 
+// A destination is no source, or exactly one of them (exec/registers.h), so lanes are independent of each
+// other.
 template <class F, class R, class... A, size_t... N>
 inline void applyLanes(Warp& w, const Instruction& i, u32 mask, std::index_sequence<N...>) {
   const Slot slots[4] = {i.a, i.b, i.c, i.e};
@@ -76,6 +78,10 @@ inline void applyLanes(Warp& w, const Instruction& i, u32 mask, std::index_seque
     for (int l = 0; l < kWarpSize; ++l) out[l] = f(std::get<N>(in)[l]...);
     u32& d = w.predicate(i.d);
     d = (d & ~mask) | (packBits(out) & mask);
+  } else if (mask == kAllLanes) {
+    R* d = w.at<R>(i.d);
+#pragma GCC ivdep
+    for (int l = 0; l < kWarpSize; ++l) d[l] = f(std::get<N>(in)[l]...);
   } else {
     R out[kWarpSize];
     for (int l = 0; l < kWarpSize; ++l) out[l] = f(std::get<N>(in)[l]...);

@@ -50,7 +50,7 @@ void resolveIn(Space space, Warp& warp, const Instruction& i, const MemoryForm& 
     case Space::kParam:
       return resolveParam(warp, i, form, mask, address, access);
     default:
-      resolveGlobal(warp, i, form, mask, address);
+      resolveGlobal(warp, i, form, mask, address, access.contiguous);
   }
   for (int l = 0; l < kWarpSize; ++l) access.host[l] = reinterpret_cast<u8*>(address[l]);
 }
@@ -90,21 +90,21 @@ void resolveGeneric(Warp& warp, const Instruction& i, const MemoryForm& form, u3
 }  // namespace
 
 bool areContiguous(const Addresses& address, u32 mask, u32 bytes) {
-  if (mask != kAllLanes) return false;
+  if (mask != kAllLanes || address[31] - address[0] != u64{31} * bytes) return false;
   u64 different = 0;
   for (u64 l = 0; l < kWarpSize; ++l) different |= address[l] ^ (address[0] + l * bytes);
   return different == 0;
 }
 
-Runs joinLanes(const Addresses& address, u32 mask, u32 bytes) {
-  Runs runs;
-  if (areContiguous(address, mask, bytes)) {
+void joinLanes(const Addresses& address, u32 mask, u32 bytes, bool contiguous, Runs& runs) {
+  if (contiguous) {
     runs.at[0] = address[0];
     runs.bytes[0] = u64{bytes} * kWarpSize;
     runs.lane[0] = 0;
     runs.count = 1;
-    return runs;
+    return;
   }
+  runs.count = 0;
   u64 previous = 0, end = 0;
   for (int l = 0; l < kWarpSize; ++l) {
     if (!(mask >> l & 1)) continue;
@@ -119,7 +119,6 @@ Runs joinLanes(const Addresses& address, u32 mask, u32 bytes) {
     previous = a;
     end = a + bytes;
   }
-  return runs;
 }
 
 void resolve(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, Access& access) {
@@ -135,8 +134,8 @@ void resolve(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
     for (int l = 0; l < kWarpSize; ++l) address[l] = offset;
   }
   if (form.space == Space::kGeneric) return resolveGeneric(warp, i, form, mask, address, access);
-  resolveIn(form.space, warp, i, form, mask, address, access);
   access.contiguous = form.space != Space::kLocal && areContiguous(address, mask, form.bytes());
+  resolveIn(form.space, warp, i, form, mask, address, access);
 }
 
 std::string hex(u64 value) {

@@ -29,10 +29,14 @@ struct Runs {
   int count = 0;
 };
 bool areContiguous(const Addresses& address, u32 mask, u32 bytes);
-Runs joinLanes(const Addresses& address, u32 mask, u32 bytes);
+void joinLanes(const Addresses& address, u32 mask, u32 bytes, bool contiguous, Runs& runs);
 
 void resolveGlobal(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
-                   const Addresses& address);
+                   const Addresses& address, bool contiguous);
+void checkGlobalRaces(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
+                      const Addresses& address, const Runs& runs);
+void checkShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
+                 const Addresses& address);  // races and reads of what nobody wrote, without bounds
 void resolveShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
                    const Addresses& address, Access& access);
 

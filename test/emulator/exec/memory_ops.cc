@@ -10,77 +10,93 @@
 namespace emulator {
 namespace {
 
-// Memory holds T, the register R, which may be wider: a load extends by the sign of T, a store cuts off.
-template <class T, class R>
+// Memory holds T, the register R, which may be wider: a load extends by the sign of T, a store cuts off. The
+// elements of the lanes pass through a tile in the order of memory, or are in that order already.
+template <class T, class R, int Count>
 void runLoad(Warp& w, const Instruction& i, u32 mask) {
   const auto& form = *static_cast<const MemoryForm*>(i.form);
   Access access;
   resolve(w, i, form, mask, access);
-  for (int e = 0; e < form.count; ++e) {
-    if (form.registerBytes[e] == 0) continue;
-    R* d = w.at<R>(form.registers[e]);
-    if (access.contiguous) {
-      const T* from = reinterpret_cast<const T*>(access.host[0]) + e;  // aligned: that was checked
-      for (int l = 0; l < kWarpSize; ++l) d[l] = static_cast<R>(from[l * form.count]);
-      continue;
+  T tile[kWarpSize * Count];
+  const T* from = tile;
+  if (access.contiguous) {
+    from = reinterpret_cast<const T*>(access.host[0]);  // aligned: that was checked
+  } else if (mask == kAllLanes) {
+    for (int l = 0; l < kWarpSize; ++l) std::memcpy(&tile[l * Count], access.host[l], sizeof(T) * Count);
+  } else {
+    std::memset(tile, 0, sizeof tile);
+    for (u32 rest = mask; rest; rest &= rest - 1) {
+      int l = __builtin_ctz(rest);
+      std::memcpy(&tile[l * Count], access.host[l], sizeof(T) * Count);
     }
-    for (int l = 0; l < kWarpSize; ++l) {
-      if (!(mask >> l & 1)) continue;
-      T value;
-      std::memcpy(&value, access.host[l] + e * sizeof(T), sizeof(T));
-      d[l] = static_cast<R>(value);
-    }
+  }
+  R rows[Count][kWarpSize];
+  R* to[Count];
+  for (int e = 0; e < Count; ++e)
+    to[e] = mask == kAllLanes && form.registerBytes[e] ? w.at<R>(form.registers[e]) : rows[e];
+#pragma GCC ivdep
+  for (int l = 0; l < kWarpSize; ++l) {
+    for (int e = 0; e < Count; ++e) to[e][l] = static_cast<R>(from[l * Count + e]);
+  }
+  for (int e = 0; mask != kAllLanes && e < Count; ++e) {
+    if (form.registerBytes[e]) store(w, form.registers[e], mask, rows[e]);
   }
 }
 
-template <class T, class R>
+template <class T, class R, int Count>
 void runStore(Warp& w, const Instruction& i, u32 mask) {
   const auto& form = *static_cast<const MemoryForm*>(i.form);
   Access access;
   resolve(w, i, form, mask, access);
-  for (int e = 0; e < form.count; ++e) {
-    const R* source = w.at<R>(form.registers[e]);
-    if (access.contiguous) {
-      T* to = reinterpret_cast<T*>(access.host[0]) + e;
-      for (int l = 0; l < kWarpSize; ++l) to[l * form.count] = static_cast<T>(source[l]);
-      continue;
-    }
-    for (int l = 0; l < kWarpSize; ++l) {
-      if (!(mask >> l & 1)) continue;
-      T value = static_cast<T>(source[l]);
-      std::memcpy(access.host[l] + e * sizeof(T), &value, sizeof(T));
-    }
+  T tile[kWarpSize * Count];
+  T* to = access.contiguous ? reinterpret_cast<T*>(access.host[0]) : tile;
+  const R* source[Count];
+  for (int e = 0; e < Count; ++e) source[e] = w.at<R>(form.registers[e]);
+#pragma GCC ivdep
+  for (int l = 0; l < kWarpSize; ++l) {
+    for (int e = 0; e < Count; ++e) to[l * Count + e] = static_cast<T>(source[e][l]);
+  }
+  if (access.contiguous) return;
+  for (u32 rest = mask; rest; rest &= rest - 1) {
+    int l = __builtin_ctz(rest);
+    std::memcpy(access.host[l], &tile[l * Count], sizeof(T) * Count);
+  }
+}
+
+template <class T, class R>
+Handler handlerFor(const MemoryForm& form) {
+  switch (form.count) {
+    case 1:
+      return form.store ? runStore<T, R, 1> : runLoad<T, R, 1>;
+    case 2:
+      return form.store ? runStore<T, R, 2> : runLoad<T, R, 2>;
+    default:
+      return form.store ? runStore<T, R, 4> : runLoad<T, R, 4>;
   }
 }
 
 template <class T>
-Handler handlerFor(bool store, u8 registerBytes) {
+Handler handlerFor(const MemoryForm& form, u8 registerBytes) {
   if (registerBytes < sizeof(T)) return nullptr;
-  switch (registerBytes) {
-    case 2:
-      return sizeof(T) <= 2 ? (store ? runStore<T, u16> : runLoad<T, u16>) : nullptr;
-    case 4:
-      return sizeof(T) <= 4 ? (store ? runStore<T, u32> : runLoad<T, u32>) : nullptr;
-    case 8:
-      return store ? runStore<T, u64> : runLoad<T, u64>;
-    default:
-      return nullptr;
+  if constexpr (sizeof(T) <= 2) {
+    if (registerBytes == 2) return handlerFor<T, u16>(form);
   }
+  if constexpr (sizeof(T) <= 4) {
+    if (registerBytes == 4) return handlerFor<T, u32>(form);
+  }
+  return registerBytes == 8 ? handlerFor<T, u64>(form) : nullptr;
 }
 
 Handler handlerFor(const MemoryForm& form, u8 registerBytes) {
   switch (form.elementBytes) {
     case 1:
-      return form.isSigned ? handlerFor<i8>(form.store, registerBytes)
-                           : handlerFor<u8>(form.store, registerBytes);
+      return form.isSigned ? handlerFor<i8>(form, registerBytes) : handlerFor<u8>(form, registerBytes);
     case 2:
-      return form.isSigned ? handlerFor<i16>(form.store, registerBytes)
-                           : handlerFor<u16>(form.store, registerBytes);
+      return form.isSigned ? handlerFor<i16>(form, registerBytes) : handlerFor<u16>(form, registerBytes);
     case 4:
-      return form.isSigned ? handlerFor<i32>(form.store, registerBytes)
-                           : handlerFor<u32>(form.store, registerBytes);
+      return form.isSigned ? handlerFor<i32>(form, registerBytes) : handlerFor<u32>(form, registerBytes);
     default:
-      return handlerFor<u64>(form.store, registerBytes);
+      return handlerFor<u64>(form, registerBytes);
   }
 }
 

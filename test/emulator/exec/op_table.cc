@@ -6,8 +6,9 @@
 namespace emulator {
 
 OpTable::OpTable() {
-  for (auto add : {addIntegerOps, addBitOps, addFloatOps, addDoubleOps, addHalfOps, addCompareOps,
-                   addConvertOps, addMoveOps, addMemoryOps, addAtomicOps, addWarpOps, addControlOps}) {
+  for (auto add :
+       {addIntegerOps, addBitOps, addFloatOps, addDoubleOps, addHalfOps, addCompareOps, addConvertOps,
+        addMoveOps, addMemoryOps, addAtomicOps, addWarpOps, addControlOps, addAsyncOps, addMatrixOps}) {
     add(*this);
   }
 }

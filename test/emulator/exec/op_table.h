@@ -70,5 +70,7 @@ void addMemoryOps(OpTable& table);
 void addAtomicOps(OpTable& table);
 void addWarpOps(OpTable& table);
 void addControlOps(OpTable& table);
+void addAsyncOps(OpTable& table);
+void addMatrixOps(OpTable& table);
 
 }  // namespace emulator

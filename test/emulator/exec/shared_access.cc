@@ -18,51 +18,87 @@ constexpr u32 kBanks = 32;
               hex(conflict.address));
 }
 
-// Often the upper lanes read just what the lower ones do; once is enough.
+[[noreturn]] void reportBadAddress(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                                   const Addresses& address) {
+  u64 size = warp.block->shared.size(), bytes = form.bytes();
+  int lane = 0;
+  for (; lane < kWarpSize; ++lane) {
+    if (!(mask >> lane & 1)) continue;
+    if (address[lane] > size || address[lane] + bytes > size) break;
+    if (address[lane] % bytes) {
+      reportFault(warp, i, lane, kMisalignedAddress,
+                  "misaligned shared access of " + std::to_string(bytes) + " bytes", hex(address[lane]));
+    }
+  }
+  reportFault(warp, i, lane, kIllegalAddress, "shared access out of bounds",
+              hex(address[lane]) + " of " + std::to_string(size) + " bytes");
+}
+
+// Of the lanes that read the same, the first and the last are enough: whichever lane wrote it, or will write
+// it, one of the two is another.
 u32 withoutRepeats(const Addresses& address, u32 mask) {
-  for (int half = 16; half >= 4 && mask == kAllLanes >> (32 - 2 * half); half /= 2) {
+  if (mask != kAllLanes) return mask;
+  for (int half = 16; half >= 4; half /= 2) {
     u64 different = 0;
     for (int l = 0; l < half; ++l) different |= address[l] ^ address[l + half];
     if (different) break;
-    mask &= (1u << half) - 1;
+    u32 low = (1u << half) - 1;
+    mask = low | low << (kWarpSize - half);
   }
-  return mask;
+  u32 between = 0;
+  for (u32 l = 1; l + 1 < kWarpSize; ++l) {
+    bool same = address[l] == address[l - 1] && address[l] == address[l + 1];
+    between |= static_cast<u32>(same) << l;
+  }
+  return mask & ~between;
 }
 
-void check(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, const Addresses& address) {
+// `Bytes` per lane; `Lanes` that follow one another from `lane` on.
+template <u32 Bytes, u32 Lanes>
+void checkLanes(Warp& warp, const Instruction& i, const MemoryForm& form, u64 address, u32 lane) {
   SharedShadow& shadow = warp.block->shadow;
-  u32 bytes = form.bytes();
-  // Every store counts, even to the address that another lane stores to: that is a race of its own.
-  Runs runs;
-  if (form.store) {
-    for (int l = 0; l < kWarpSize; ++l) {
-      if (!(mask >> l & 1)) continue;
-      bool joins = runs.count && address[l] == runs.at[runs.count - 1] + runs.bytes[runs.count - 1] &&
-                   l == runs.lane[runs.count - 1] + static_cast<int>(runs.bytes[runs.count - 1] / bytes);
-      if (joins) {
-        runs.bytes[runs.count - 1] += bytes;
-      } else {
-        runs.at[runs.count] = address[l];
-        runs.lane[runs.count] = l;
-        runs.bytes[runs.count++] = bytes;
-      }
-    }
-  } else {
-    runs = joinLanes(address, withoutRepeats(address, mask), bytes);
+  if (form.reads && !shadow.isWritten<Bytes * Lanes>(address)) {
+    for (u32 l = 0; l + 1 < Lanes && shadow.isWritten<Bytes>(address); ++l, ++lane) address += Bytes;
+    for (u32 k = 0; k + 1 < Bytes && shadow.isWritten<1>(address); ++k) ++address;
+    reportFault(warp, i, static_cast<int>(lane), kLaunchFailed,
+                shadow.isInFlight(address) ? "read of shared memory that an asynchronous copy still fills"
+                                           : "read of shared memory that nobody wrote",
+                hex(address));
   }
-  for (int r = 0; r < runs.count; ++r) {
-    if (form.reads && !shadow.isWritten(runs.at[r], runs.bytes[r])) {
-      reportFault(warp, i, runs.lane[r], kLaunchFailed, "read of shared memory that nobody wrote",
-                  hex(runs.at[r]));
-    }
-    SharedShadow::Run run{runs.at[r], runs.bytes[r], warp.index, static_cast<u32>(runs.lane[r]), bytes};
-    SharedShadow::Conflict conflict = form.store ? shadow.write(run, form.atomic) : shadow.read(run);
-    if (conflict.tag) {
-      int lane =
-          runs.lane[r] + static_cast<int>((std::max(conflict.address, run.address) - run.address) / bytes);
-      reportRace(warp, i, lane, form, conflict);
-    }
-    if (form.store) shadow.markWritten(runs.at[r], runs.bytes[r]);
+  bool fits = form.store ? shadow.write<Bytes, Lanes>(address, warp.index, lane, form.atomic)
+                         : shadow.read<Bytes, Lanes>(address, warp.index, lane);
+  if (fits) return;
+  SharedShadow::Conflict conflict =
+      shadow.conflict({address, Bytes, Lanes, warp.index, lane, form.store, form.atomic});
+  lane += static_cast<u32>((std::max(conflict.address, address) - address) / Bytes);
+  reportRace(warp, i, static_cast<int>(lane), form, conflict);
+}
+
+template <u32 Bytes>
+void check(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, const Addresses& address,
+           bool contiguous) {
+  if (contiguous) return checkLanes<Bytes, kWarpSize>(warp, i, form, address[0], 0);
+  // Every store counts, even to the address that another lane stores to: that is a race of its own.
+  if (!form.store) mask = withoutRepeats(address, mask);
+  for (; mask; mask &= mask - 1) {
+    u32 l = static_cast<u32>(__builtin_ctz(mask));
+    checkLanes<Bytes, 1>(warp, i, form, address[l], l);
+  }
+}
+
+void check(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, const Addresses& address,
+           bool contiguous) {
+  switch (form.bytes()) {
+    case 1:
+      return check<1>(warp, i, form, mask, address, contiguous);
+    case 2:
+      return check<2>(warp, i, form, mask, address, contiguous);
+    case 4:
+      return check<4>(warp, i, form, mask, address, contiguous);
+    case 8:
+      return check<8>(warp, i, form, mask, address, contiguous);
+    default:
+      return check<16>(warp, i, form, mask, address, contiguous);
   }
 }
 
@@ -88,23 +124,23 @@ void countWavefronts(Warp& warp, const MemoryForm& form, u32 mask, const Address
 
 }  // namespace
 
+void checkShared(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                 const Addresses& address) {
+  check(warp, i, form, mask, address, false);
+}
+
 void resolveShared(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
                    const Addresses& address, Access& access) {
   std::vector<u8>& shared = warp.block->shared;
-  u32 bytes = form.bytes();
+  u64 bytes = form.bytes(), size = shared.size(), bad = size < bytes, end = size - bytes;
   for (int l = 0; l < kWarpSize; ++l) {
-    if (!(mask >> l & 1)) continue;
-    if (address[l] + bytes > shared.size() || address[l] > shared.size()) {
-      reportFault(warp, i, l, kIllegalAddress, "shared access out of bounds",
-                  hex(address[l]) + " of " + std::to_string(shared.size()) + " bytes");
-    }
-    if (address[l] % bytes) {
-      reportFault(warp, i, l, kMisalignedAddress,
-                  "misaligned shared access of " + std::to_string(bytes) + " bytes", hex(address[l]));
-    }
-    access.host[l] = shared.data() + address[l];
+    u64 a = mask >> l & 1 ? address[l] : 0;
+    bad |= static_cast<u64>(a > end) | (a & (bytes - 1));  // sizes are powers of two
   }
-  if (warp.block->launch->check) check(warp, i, form, mask, address);
+  if (bad) reportBadAddress(warp, i, form, mask, address);
+  u8* data = shared.data();
+  for (int l = 0; l < kWarpSize; ++l) access.host[l] = data + address[l];
+  if (warp.block->launch->check) check(warp, i, form, mask, address, access.contiguous);
   if (warp.block->launch->countMemory) countWavefronts(warp, form, mask, address);
 }
 

@@ -6,8 +6,8 @@
 namespace emulator {
 namespace {
 
-constexpr u32 kClockShift = 10;  // a tag is clock << 10 | warp << 5 | lane
-constexpr u32 kClockEnd = 1u << (32 - kClockShift);
+constexpr u32 kClockBits = 22;
+constexpr u32 kClockEnd = 1u << kClockBits;
 
 }  // namespace
 
@@ -58,61 +58,18 @@ void SharedShadow::warpSync(u32 warp) {
   order(warp);
 }
 
-bool SharedShadow::isWritten(u64 address, u64 bytes) const {
-  u32 missing = 0;
-  for (u64 i = 0; i < bytes; ++i) missing |= written_[address + i] ^ 1u;
-  return missing == 0;
-}
-
-void SharedShadow::markWritten(u64 address, u64 bytes, bool written) {
-  std::memset(&written_[address], written, bytes);
-}
-
-inline bool SharedShadow::races(u32 tag, u32 self) const {
-  u32 warp = self >> 5 & 31, other = tag >> 5 & 31;
-  return tag != 0 && tag >> kClockShift >= ordered_[warp * 32 + other] && (tag & 1023) != (self & 1023);
-}
-
-// Most tags are settled: they are compared many at a time, and only if one is not does a second look follow.
-SharedShadow::Conflict SharedShadow::read(const Run& run) {
-  const u64 first = run.address / granule_, cells = (run.address + run.bytes - 1) / granule_ + 1 - first;
-  const u32 perLane = std::max(1u, run.bytesPerLane / granule_),
-            shift = static_cast<u32>(__builtin_ctz(perLane));
-  const u32 self = clock_ << kClockShift | run.warp << 5 | run.lane, settled = settled_[run.warp];
-  u32 *writer = &writer_[first], *firstReader = &firstReader_[first], *lastReader = &lastReader_[first];
-  u32 open = 0;
-  for (u32 k = 0; k < cells; ++k) open |= static_cast<u32>(writer[k] >= settled);
-  for (u32 k = 0; open && k < cells; ++k) {
-    if (races(writer[k], self + (k >> shift))) return {writer[k], true, (first + k) * granule_};
+SharedShadow::Conflict SharedShadow::conflict(const Access& access) const {
+  u64 first = access.address / granule_, cells = std::max(1u, access.bytes * access.lanes / granule_);
+  u32 perLane = std::max(1u, access.bytes / granule_);
+  for (u64 k = first; k < first + cells; ++k) {
+    u32 self = selfTag(access.warp, access.lane + static_cast<u32>((k - first) / perLane));
+    if (!(access.store && access.atomic && atomic_[k]) && races(writer_[k], self))
+      return {writer_[k], true, k * granule_};
+    if (!access.store) continue;
+    for (u32 reader : {firstReader_[k], lastReader_[k]}) {
+      if (races(reader, self)) return {reader, false, k * granule_};
+    }
   }
-  for (u32 k = 0; k < cells; ++k) {
-    u32 tag = self + (k >> shift);
-    firstReader[k] = firstReader[k] < settled ? tag : firstReader[k];
-    lastReader[k] = tag;
-  }
-  return {};
-}
-
-SharedShadow::Conflict SharedShadow::write(const Run& run, bool atomic) {
-  const u64 first = run.address / granule_, cells = (run.address + run.bytes - 1) / granule_ + 1 - first;
-  const u32 perLane = std::max(1u, run.bytesPerLane / granule_),
-            shift = static_cast<u32>(__builtin_ctz(perLane));
-  const u32 self = clock_ << kClockShift | run.warp << 5 | run.lane, settled = settled_[run.warp];
-  u32 *writer = &writer_[first], *firstReader = &firstReader_[first], *lastReader = &lastReader_[first];
-  u32 open = 0;
-  for (u32 k = 0; k < cells; ++k) {
-    open |= static_cast<u32>(writer[k] >= settled) | static_cast<u32>(firstReader[k] >= settled) |
-            static_cast<u32>(lastReader[k] >= settled);
-  }
-  for (u32 k = 0; open && k < cells; ++k) {
-    u32 tag = self + (k >> shift);
-    u64 address = (first + k) * granule_;
-    if (!(atomic && atomic_[first + k]) && races(writer[k], tag)) return {writer[k], true, address};
-    if (races(firstReader[k], tag)) return {firstReader[k], false, address};
-    if (races(lastReader[k], tag)) return {lastReader[k], false, address};
-  }
-  for (u32 k = 0; k < cells; ++k) writer[k] = self + (k >> shift);
-  std::memset(&atomic_[first], atomic, cells);
   return {};
 }
 

@@ -15,10 +15,12 @@ constexpr u64 kAlignment = 512;  // as cuMemAlloc gives
 constexpr u64 kRedZone = 512;    // between allocations: no overrun lands in a neighbour unseen
 constexpr u64 kPage = 4096;
 
-u8* reserve(u64 bytes) {
+// `dense`: neighbours are used together, so that large pages pay (blocks of a kernel jump through memory).
+u8* reserve(u64 bytes, bool dense = false) {
   void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
   madvise(at, bytes, MADV_DONTDUMP);
+  if (dense) madvise(at, bytes, MADV_HUGEPAGE);
   return static_cast<u8*>(at);
 }
 
@@ -51,8 +53,10 @@ Arena& Arena::instance() {
 }
 
 Arena::Arena() {
-  base_ = reinterpret_cast<u64>(reserve(kReserved));
+  base_ = reinterpret_cast<u64>(reserve(kReserved, true));
   written_ = reserve(kReserved);
+  lineWritten_ = reserve(kReserved / kLineBytes);
+  lines_ = reinterpret_cast<LineTags*>(reserve(kReserved / kLineBytes * sizeof(LineTags), true));
   writers_ = reinterpret_cast<u32*>(reserve(kReserved * sizeof(u32)));
   readers_ = reinterpret_cast<u32*>(reserve(kReserved * sizeof(u32)));
   next_ = base_ + kPage;
@@ -69,7 +73,7 @@ u64 Arena::allocate(u64 size, Allocation::Kind kind, const std::string& name) {
   next_ += reserved;
   if (device) used_ += size;
   // Nobody knows what the host writes into pinned memory, so all of it counts as written.
-  if (kind != Allocation::kDevice) std::memset(written(made.base), 1, size);
+  if (kind != Allocation::kDevice) markWritten(made.base, size);
   allocations_[made.base] = made;
   return made.base;
 }
@@ -82,9 +86,13 @@ bool Arena::release(u64 address, Allocation::Kind kind) {
   gone.live = false;
   if (kind != Allocation::kHost) used_ -= gone.size;
   drop(reinterpret_cast<void*>(gone.base), gone.size);
-  drop(written(gone.base), gone.size);
-  drop(writer(gone.base, 4), gone.size);
-  drop(reader(gone.base, 4), gone.size);
+  // What the edges of the pages keep does no harm: an address is never given out again.
+  u64 offset = gone.base - base_;
+  drop(written_ + offset, gone.size);
+  drop(lineWritten_ + offset / kLineBytes, gone.size / kLineBytes);
+  drop(lines_ + offset / kLineBytes, gone.size / kLineBytes * sizeof(LineTags));
+  drop(writers_ + offset / 4, gone.size);
+  drop(readers_ + offset / 4, gone.size);
   return true;
 }
 
@@ -122,6 +130,7 @@ std::string Arena::describe(u64 address) const {
 
 u32 Arena::takeTags(u32 count) {
   if (std::numeric_limits<u32>::max() - nextTag_ < count) {
+    drop(lines_, (next_ - base_) / kLineBytes * sizeof(LineTags) + kPage);
     drop(writers_, (next_ - base_) * sizeof(u32) + kPage);
     drop(readers_, (next_ - base_) * sizeof(u32) + kPage);
     nextTag_ = 1;

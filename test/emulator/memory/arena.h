@@ -21,6 +21,18 @@ struct Allocation {
   bool contains(u64 address, u64 bytes) const { return address >= base && address + bytes <= base + size; }
 };
 
+// Shadows are kept per line where all of it is in the same state, which is most of the memory that kernels
+// stream through, and per byte or granule where it is not.
+constexpr u64 kLineBytes = 128;
+constexpr u32 kMixed = 0xffffffffu;  // a tag of a line whose granules have tags of their own
+struct LineTags {
+  u32 writer, reader;
+};
+struct RaceTags {
+  LineTags* line;
+  u32 *writer, *reader;
+};
+
 class Arena {
  public:
   static Arena& instance();
@@ -35,18 +47,24 @@ class Arena {
   u64 total() const { return total_; }
   u64 used() const { return used_; }
 
-  // Shadows. written: a byte per byte. writer and reader: a tag per granule, 1 or 4 bytes (the launch says
-  // which).
-  u8* written(u64 address) const { return written_ + (address - base_); }
-  u32* writer(u64 address, u32 granule) const { return writers_ + (address - base_) / granule; }
-  u32* reader(u64 address, u32 granule) const { return readers_ + (address - base_) / granule; }
+  // Which bytes somebody wrote.
+  void markWritten(u64 address, u64 bytes) const;
+  u64 firstUnwritten(u64 address, u64 bytes) const;  // its address; 0: all were written
+  void copyWritten(u64 to, u64 from, u64 bytes) const;
+
+  // Race shadows: which block wrote and read a granule of 1 or 4 bytes (the launch says which) last.
+  RaceTags tags(u64 address, u32 granule) const {
+    u64 offset = address - base_;
+    return {lines_ + offset / kLineBytes, writers_ + offset / granule, readers_ + offset / granule};
+  }
   u32 takeTags(u32 count);  // first of `count` fresh tags
 
  private:
   Arena();
   static constexpr u64 kReserved = u64{1} << 40;
   u64 base_ = 0, next_ = 0, total_ = 0, used_ = 0;
-  u8* written_ = nullptr;
+  u8 *written_ = nullptr, *lineWritten_ = nullptr;
+  LineTags* lines_ = nullptr;
   u32 *writers_ = nullptr, *readers_ = nullptr;
   u32 nextTag_ = 1, count_ = 0;
   std::map<u64, Allocation> allocations_;

@@ -102,6 +102,7 @@ void Parser::statement() {
   }
   Token word = lexer_.expectWord();
   if (made.guard < 0 && lexer_.accept(":")) {
+    if (lexer_.accept(".branchtargets")) return branchTargets(std::string(word.text));
     if (!function_->labels.emplace(word.text, function_->statements.size()).second)
       lexer_.fail("a label defined twice");
     return;
@@ -112,6 +113,15 @@ void Parser::statement() {
     if (!lexer_.peek().is(";")) lexer_.expect(",");
   }
   function_->statements.push_back(std::move(made));
+}
+
+// name: .branchtargets A, B, C;
+void Parser::branchTargets(const std::string& name) {
+  std::vector<std::string>& targets = function_->branchTargets[name];
+  do {
+    targets.emplace_back(lexer_.expectWord().text);
+  } while (lexer_.accept(","));
+  lexer_.expect(";");
 }
 
 // A destination pair %r|%p becomes a list of two.

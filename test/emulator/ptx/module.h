@@ -75,8 +75,9 @@ struct Function {
   std::vector<u8> registers;                         // width in bits: 1 (.pred), 16, 32, 64
   std::vector<std::string> registerNames;
   std::vector<Statement> statements;
-  std::map<std::string, u32> labels;        // to an index of statements
-  u32 maxThreads = 0, requiredThreads = 0;  // .maxntid, .reqntid: 0 where absent
+  std::map<std::string, u32> labels;                              // to an index of statements
+  std::map<std::string, std::vector<std::string>> branchTargets;  // lists of labels, for brx.idx
+  u32 maxThreads = 0, requiredThreads = 0;                        // .maxntid, .reqntid: 0 where absent
 };
 
 struct Module {

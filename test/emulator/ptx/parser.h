@@ -37,6 +37,7 @@ class Parser {
   void registerDeclaration();
   void location();
   void statement();
+  void branchTargets(const std::string& name);
   OperandText operand();
   OperandText unit();
   OperandText address();

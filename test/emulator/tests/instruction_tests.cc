@@ -1,71 +1,10 @@
 // Single instructions, against values worked out from the text of the PTX manual.
 #include <cmath>
-#include <cstring>
 
-#include "exec/float_math.h"
-#include "tests/harness.h"
+#include "tests/rows.h"
 
 namespace emulator::tests {
 namespace {
-
-struct Row {
-  const char* opcode;
-  std::vector<u64> in;
-  u64 out;
-};
-
-// The register that holds an operand of this type: its class and the suffix to load it with.
-struct Kind {
-  std::string reg, type;
-};
-
-Kind kindOf(char c) {
-  switch (c) {
-    case 'h':
-      return {"%rs", "u16"};
-    case 'w':
-      return {"%r", "u32"};
-    case 'd':
-      return {"%rd", "u64"};
-    case 'f':
-      return {"%f", "f32"};
-    default:
-      return {"%fd", "f64"};
-  }
-}
-
-// Loads the operands, executes, stores. `kinds`: destination first, one letter each.
-u64 execute(const std::string& opcode, const std::string& kinds, const std::vector<u64>& in) {
-  Device device;
-  std::string body = "ld.param.u64 %rd40, [p0];\nld.param.u64 %rd41, [p1];\n", operands;
-  for (size_t k = 0; k < in.size(); ++k) {
-    Kind kind = kindOf(kinds[k + 1]);
-    std::string reg = kind.reg + std::to_string(k + 1);
-    body += "ld.global." + kind.type + " " + reg + ", [%rd40+" + std::to_string(8 * k) + "];\n";
-    operands += ", " + reg;
-  }
-  Kind target = kindOf(kinds[0]);
-  body += opcode + " " + target.reg + "10" + operands + ";\nst.global." + target.type + " [%rd41], " +
-          target.reg + "10;\n";
-  device.load(wrap(body, 2).c_str());
-  u64 source = device.upload(in), result = device.upload(std::vector<u64>{0});
-  expectResult(device.launch("test", 1, 1, {&source, &result}), kSuccess, opcode + " " + device.report());
-  return device.download<u64>(result, 1)[0];
-}
-
-void check(const std::string& kinds, const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
-    u64 got = execute(row.opcode, kinds, row.in);
-    char text[200];
-    std::snprintf(text, sizeof text, "%s: got %llx, wanted %llx", row.opcode,
-                  static_cast<unsigned long long>(got), static_cast<unsigned long long>(row.out));
-    expect(got == row.out, text);
-  }
-}
-
-u64 f(f32 v) { return bitsOf(v); }
-u64 d(f64 v) { return bitsOf(v); }
-constexpr u64 kNan = 0x7fffffff, kInf = 0x7f800000, kDenormal = 0x00000001, kMinusZero = 0x80000000;
 
 EMULATOR_TEST(integerArithmetic) {
   check("www", {{"add.s32", {0x7fffffff, 1}, 0x80000000},

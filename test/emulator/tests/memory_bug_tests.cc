@@ -88,6 +88,18 @@ EMULATOR_TEST(sharedRaces) {
         1, 32);
 }
 
+// All lanes read one word, which a lane of their own warp writes before or after.
+EMULATOR_TEST(sharedBroadcastRaces) {
+  for (const char* writer : {"0", "9", "31"}) {
+    const std::string write = std::string("setp.eq.u32 %p1, %r1, ") + writer +
+                              ";\n@%p1 st.shared.u32 [%r20], %r1;\n",
+                      read = "ld.shared.u32 %r5, [%r20];\n", sync = "bar.warp.sync -1;\n";
+    planted(719, "shared race: read after a write", write + read, 1, 32);
+    planted(719, "shared race: write after a read", write + sync + read + write, 1, 32);
+    clean(write + sync + read + sync + write, 1, 32);
+  }
+}
+
 EMULATOR_TEST(globalRaces) {
   planted(719, "global race: write after a write", "st.global.u32 [%rd3], %r1;", 4);
   planted(719, "global race", "ld.global.u32 %r5, [%rd3];\nadd.s32 %r5, %r5, 1;\nst.global.u32 [%rd3], %r5;",

@@ -43,6 +43,70 @@ EMULATOR_TEST(partialWarps) {
          "a shuffle from a lane that is not there: " + report);
 }
 
+EMULATOR_TEST(shufflesOutOfRange) {
+  // A lane whose source is out of range keeps its own value, and its predicate is false.
+  const std::string mark = "@!%p1 add.s32 %r10, %r10, 100;";
+  auto far = perThread("shfl.sync.down.b32 %r10|%p1, %r2, 31, 31, -1;\n" + mark, 32);
+  expect(far[0] == 31 && far[1] == 101 && far[31] == 131, "down by 31");
+  auto modulo = perThread("shfl.sync.down.b32 %r10|%p1, %r2, 33, 31, -1;\n" + mark, 32);
+  expect(modulo[0] == 1 && modulo[31] == 131, "only five bits of the distance count");
+  auto up = perThread("shfl.sync.up.b32 %r10|%p1, %r2, 2, 0x1800, -1;\n" + mark, 32);
+  expect(up[7] == 5 && up[8] == 108 && up[9] == 109 && up[10] == 8, "up within segments of 8");
+  auto fly = perThread("shfl.sync.bfly.b32 %r10|%p1, %r2, 8, 0x181f, -1;\n" + mark, 32);
+  expect(fly[0] == 100 && fly[8] == 0, "a butterfly reaches lower segments, not higher ones");
+  auto clamped = perThread("shfl.sync.idx.b32 %r10|%p1, %r2, 20, 15, -1;\n" + mark, 32);
+  expect(clamped[0] == 100 && clamped[31] == 131, "an index beyond the clamp");
+  auto index = perThread("shfl.sync.idx.b32 %r10|%p1, %r2, 9, 0x181f, -1;\n" + mark, 32);
+  expect(index[0] == 1 && index[31] == 25, "an index within segments of 8");
+}
+
+EMULATOR_TEST(partialWarpsTogether) {
+  auto sum = perThread("bar.sync 0;\nactivemask.b32 %r3;\nredux.sync.add.u32 %r10, %r2, %r3;", 45);
+  expect(sum[0] == 496 && sum[32] == 78 && sum[44] == 78, "a reduction of 13 lanes");
+  auto match = perThread("and.b32 %r3, %r2, 7;\nmatch.any.sync.b32 %r10, %r3, -1;", 45);
+  expect(match[32] == 0x101 && match[39] == 0x80, "match among 13 lanes");
+  auto all =
+      perThread("setp.lt.u32 %p1, %r2, 13;\nvote.sync.all.pred %p2, %p1, -1;\nselp.u32 %r10, 1, 0, %p2;", 45);
+  expect(all[0] == 0 && all[44] == 1, "a vote of all that are there");
+  auto count = perThread("setp.ne.u32 %p1, %r1, 44;\nbar.red.popc.u32 %r10, 0, %p1;", 45);
+  expect(count[0] == 44, "a barrier counts threads, not lanes");
+}
+
+EMULATOR_TEST(indexedBranches) {
+  const std::string body =
+      "and.b32 %r3, %r2, 3;\nTARGETS: .branchtargets A, B, C, A;\nmov.u32 %r4, 9;\nsetp.lt.u32 %p1, %r2, "
+      "30;\n"
+      "@%p1 brx.idx %r3, TARGETS;\nbra END;\nA:\nmov.u32 %r4, 1;\nbra END;\nB:\nmov.u32 %r4, 2;\nbra END;\n"
+      "C:\nmov.u32 %r4, 3;\nEND:\nactivemask.b32 %r5;\nnot.b32 %r5, %r5;\nadd.s32 %r10, %r4, %r5;";
+  auto out = perThread(body, 32);
+  expect(out[0] == 1 && out[1] == 2 && out[2] == 3 && out[3] == 1 && out[31] == 9,
+         "each lane to its own target");
+  std::string report;
+  perThread("TARGETS: .branchtargets A;\nbrx.idx %r2, TARGETS;\nA:\nmov.u32 %r10, 0;", 32, 719, &report);
+  expect(report.find("branch index beyond the list") != std::string::npos, report);
+}
+
+// Registers share places when they are not needed at the same time: not while another lane still needs one.
+EMULATOR_TEST(registersThatShareAPlace) {
+  auto out = perThread(
+      "setp.lt.u32 %p1, %r2, 16;\nmov.u32 %r3, 7;\n@%p1 bra LOW;\nadd.s32 %r4, %r2, 1000;\nadd.s32 %r5, %r4, "
+      "%r3;\nmov.u32 %r10, %r5;\nbra END;\nLOW:\nadd.s32 %r6, %r2, 2000;\nadd.s32 %r7, %r6, %r3;\nmov.u32 "
+      "%r10, %r7;\nEND:\n@%p1 add.s32 %r10, %r10, 1;",
+      32);
+  expect(out[0] == 2008 && out[15] == 2023 && out[16] == 1023 && out[31] == 1038, "both sides of a branch");
+  auto guarded = perThread(
+      "mov.u32 %r3, 5;\nsetp.lt.u32 %p1, %r2, 16;\n@%p1 mov.u32 %r3, 6;\nmov.u32 %r4, 1;\nadd.s32 %r10, %r3, "
+      "%r4;",
+      32);
+  expect(guarded[0] == 7 && guarded[31] == 6, "a guarded write leaves the other lanes");
+  auto loop = perThread(
+      "mov.u32 %r3, 3;\nmov.u32 %r4, 0;\nmov.u32 %r10, 0;\nLOOP:\nadd.s32 %r10, %r10, %r3;\nadd.s32 %r5, "
+      "%r4, "
+      "1;\nmov.u32 %r4, %r5;\nsetp.lt.u32 %p1, %r4, 4;\n@%p1 bra LOOP;",
+      32);
+  expect(loop[9] == 12, "what a loop needs again stays");
+}
+
 EMULATOR_TEST(votesMatchesReductions) {
   auto all = perThread(
       "setp.lt.u32 %p1, %r2, 32;\nvote.sync.all.pred %p2, %p1, -1;\nvote.sync.any.pred %p3, !%p1, "
