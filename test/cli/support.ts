@@ -28,7 +28,7 @@ export interface Setting {
 
 /** Runs `adastep` with these words and waits for its end. */
 export async function adastep(words: readonly string[], setting: Setting = {}): Promise<Outcome> {
-  const { NO_COLOR: _no, FORCE_COLOR: _force, DEBUG: _debug, ...plain } = process.env;
+  const { NO_COLOR: _no, FORCE_COLOR: _force, CI: _ci, DEBUG: _debug, ...plain } = process.env;
   const command = [process.execPath, MAIN, ...words];
   const [program = "", ...args] = setting.terminal
     ? [
