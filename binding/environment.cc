@@ -31,10 +31,20 @@ napi_value string_value(napi_env env, const std::string& text) {
 
 }  // namespace
 
-// The references end with the environment if the completion is never delivered; deleting them is for live
-// environments.
+// What waits for the device. An environment that ends does not free references: whoever holds them must.
 struct Environment::Completion {
   napi_ref callback = nullptr, owner = nullptr, value = nullptr;
+
+  void release(napi_env env) {
+    for (napi_ref reference : {callback, owner, value}) {
+      if (reference) napi_delete_reference(env, reference);
+    }
+  }
+};
+
+// A completion on its way back to the thread of JavaScript.
+struct Environment::Delivery {
+  std::shared_ptr<Completion> completion;
   std::optional<Error> error;
 };
 
@@ -63,6 +73,8 @@ void Environment::cleanup(void* data) {
     if (const auto device = weak.lock()) device->cancel();
   }
   self->devices_.clear();
+  for (const auto& completion : self->pending_) completion->release(self->env_);
+  self->pending_.clear();
   napi_release_threadsafe_function(self->way_back_, napi_tsfn_abort);
 }
 
@@ -78,12 +90,12 @@ Done Environment::completion(const Napi::Function& callback, const Napi::Value& 
   napi_create_reference(env_, callback, 1, &completion->callback);
   napi_create_reference(env_, owner, 1, &completion->owner);
   if (value.IsObject()) napi_create_reference(env_, value, 1, &completion->value);
-  if (pending_++ == 0) napi_ref_threadsafe_function(env_, way_back_);
+  if (pending_.empty()) napi_ref_threadsafe_function(env_, way_back_);
+  pending_.insert(completion);
   return [completion, way_back = way_back_](const std::optional<Error>& error) {
-    auto* raw = new Completion(*completion);
-    raw->error = error;
+    auto* delivery = new Delivery{completion, error};
     // Fails only while the environment ends: nobody is left to hear of it.
-    if (napi_call_threadsafe_function(way_back, raw, napi_tsfn_nonblocking) != napi_ok) delete raw;
+    if (napi_call_threadsafe_function(way_back, delivery, napi_tsfn_nonblocking) != napi_ok) delete delivery;
   };
 }
 
@@ -100,24 +112,24 @@ Napi::ArrayBuffer Environment::array_buffer(int64_t bytes) {
 // Raw calls whose status is ignored: in a worker that is being terminated every call into JavaScript fails,
 // and the C++ wrapper would turn that into an exception that nobody can catch.
 void Environment::deliver(napi_env env, napi_value, void* context, void* data) {
-  const std::unique_ptr<Completion> completion(static_cast<Completion*>(data));
+  const std::unique_ptr<Delivery> delivery(static_cast<Delivery*>(data));
   if (env == nullptr) return;
+  const auto& [completion, error] = *delivery;
   auto* self = static_cast<Environment*>(context);
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  if (--self->pending_ == 0) napi_unref_threadsafe_function(env, self->way_back_);
+  self->pending_.erase(completion);
+  if (self->pending_.empty()) napi_unref_threadsafe_function(env, self->way_back_);
   napi_value callback = nullptr, receiver = nullptr, arguments[2];
   napi_get_undefined(env, &receiver);
   arguments[0] = arguments[1] = receiver;
   napi_get_reference_value(env, completion->callback, &callback);
-  if (completion->error) {
-    arguments[0] = self->error_value(env, *completion->error);
+  if (error) {
+    arguments[0] = self->error_value(env, *error);
   } else if (completion->value) {
     napi_get_reference_value(env, completion->value, &arguments[1]);
   }
-  napi_delete_reference(env, completion->callback);
-  napi_delete_reference(env, completion->owner);
-  if (completion->value) napi_delete_reference(env, completion->value);
+  completion->release(env);
   if (callback && arguments[0] && arguments[1]) {
     napi_value result;
     if (napi_call_function(env, receiver, callback, 2, arguments, &result) == napi_pending_exception) {

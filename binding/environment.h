@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,7 @@ class Environment {
 
  private:
   struct Completion;
+  struct Delivery;
   Done completion(const Napi::Function& callback, const Napi::Value& owner, const Napi::Value& value);
   static void deliver(napi_env env, napi_value, void* context, void* data);
   static void cleanup(void* self);
@@ -77,7 +79,7 @@ class Environment {
 
   napi_env env_;
   napi_threadsafe_function way_back_ = nullptr;
-  int pending_ = 0;  // completions that have not been delivered: they keep the process alive
+  std::unordered_set<std::shared_ptr<Completion>> pending_;  // not delivered yet: they keep the process alive
   bool ended_ = false, constructing_ = false;
   Napi::FunctionReference error_factory_;
   std::vector<std::weak_ptr<Device>> devices_;
