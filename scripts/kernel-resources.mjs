@@ -5,30 +5,16 @@
 //   node scripts/kernel-resources.mjs [architecture ...]        default: 75 80 86 89 90 100 120
 //
 // NVCC=<path> chooses the compiler; default: that of CUDA_HOME, CUDA_PATH or /usr/local/cuda, else on the PATH.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile, ptxOf } from "./nvcc.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const kernels = join(root, "cuda", "kernels");
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : "75 80 86 89 90 100 120".split(" ");
-const flags = ["-std=c++17", "-O3", "--fmad=false", `-I${root}`];
 const [registerLimit, sharedLimit] = [255, 48 * 1024]; // of a thread; of a block without asking for more
-
-const nvcc =
-  process.env.NVCC ??
-  [process.env.CUDA_HOME, process.env.CUDA_PATH, "/usr/local/cuda"]
-    .map((home) => home && join(home, "bin", "nvcc"))
-    .find((path) => path && existsSync(path)) ??
-  "nvcc";
-
-function compile(source, ...options) {
-  const { status, error, stderr } = spawnSync(nvcc, [...flags, ...options, source], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${nvcc} ${basename(source)}: ${error?.message ?? stderr}`);
-  return stderr;
-}
 
 /** The report of ptxas: one entry per kernel, e.g. "Used 40 registers, used 1 barriers, 128 bytes smem". */
 function resources(source, architecture, folder) {
@@ -56,10 +42,8 @@ function resources(source, architecture, folder) {
 
 /** Lines of PTX with a load or store that names no address space. */
 function genericAccesses(source, folder) {
-  const ptx = join(folder, "ptx");
-  compile(source, "-arch=compute_80", "-ptx", "-o", ptx);
   const generic = /^\s*(?:@!?%p\d+\s+)?(?:ld|st|atom|red)(?:\.(?!global|shared|param|local|const)\w+)+\s/;
-  return readFileSync(ptx, "utf8")
+  return ptxOf(source, folder)
     .split("\n")
     .filter((line) => generic.test(line))
     .map((line) => `${basename(source)}: generic access: ${line.trim()}`);

@@ -69,9 +69,9 @@ void strided(Report& report, Backend& cpu, Backend& cuda) {
   }
 }
 
-void cast(Report& report, Backend& cpu, Backend& cuda) {
+// 3001: the last block is not full; 20001: more than the emulated GPU has threads at once.
+void cast(Report& report, Backend& cpu, Backend& cuda, int64_t n) {
   Twin twin(report, cpu, cuda, 4);
-  const int64_t n = 20001;
   std::vector<float> values = twin.floats(n, true);
   for (size_t i = 0; i < values.size(); i += 3) values[i] *= 1e3f;
   for (size_t i = 0; i < values.size(); i += 100) values[i] *= 1e9f;
@@ -102,7 +102,7 @@ void cast(Report& report, Backend& cpu, Backend& cuda) {
 
 void random(Report& report, Backend& cpu, Backend& cuda) {
   for (RandomKind kind : {RandomKind::kUniform, RandomKind::kNormal}) {
-    for (int64_t n : {0, 1, 3, 4, 1001, 70001}) {
+    for (int64_t n : {0, 1, 3, 4, 1000, 1001, 70001}) {
       for (int64_t seed : {int64_t{0}, int64_t{123456789012345}}) {
         Twin twin(report, cpu, cuda, 5);
         const auto y = twin.slot(std::vector<float>(static_cast<size_t>(n)));
@@ -116,7 +116,7 @@ void random(Report& report, Backend& cpu, Backend& cuda) {
 
 void dropout(Report& report, Backend& cpu, Backend& cuda) {
   for (float p : {0.0f, 0.3f, 0.9f}) {
-    for (int64_t n : {1, 5, 4096, 70003}) {
+    for (int64_t n : {1, 5, 1000, 4096, 70003}) {
       for (size_t shift : {0, 1}) {
         Twin twin(report, cpu, cuda, 6);
         const auto step = twin.slot(std::vector<double>{17});
@@ -136,7 +136,7 @@ void memory_cases(Report& report, Backend& cpu, Backend& cuda) {
   fill(report, cpu, cuda);
   copy(report, cpu, cuda);
   strided(report, cpu, cuda);
-  cast(report, cpu, cuda);
+  for (int64_t n : {3001, 20001}) cast(report, cpu, cuda, n);
   random(report, cpu, cuda);
   dropout(report, cpu, cuda);
 }

@@ -1,0 +1,252 @@
+// A fixed set of launches that together use every kernel: what the counter table shows and the counter tests hold to
+// exact figures. Sizes are multiples of every tile, so that the figures have no remainders in them.
+
+import type { Device, DeviceBuffer } from "../../lib/index.js";
+import { floats } from "../support/numbers.js";
+
+type Field = number | string | boolean | readonly number[];
+
+export interface Launch {
+  readonly op: string;
+  /** What the table shows beside the kernel's name. */
+  readonly size: string;
+  readonly fields: Readonly<Record<string, Field>>;
+  /** Elements of each f32 buffer; all are filled with numbers in [0.1, 1), so that none is NaN or a denormal. */
+  readonly buffers: Readonly<Record<string, number>>;
+  /** Buffers of another kind. */
+  readonly others?: Readonly<Record<string, Int32Array | Float64Array>>;
+}
+
+const times = (shape: readonly number[]): number => shape.reduce((p, d) => p * d, 1);
+
+/** Rules with their hyper-parameters, and how many scalars (`step`) a step has and how many states a parameter. */
+export const RULES = [
+  { rule: "sgd", kernel: "adastep_update_Sgd", hyper: [0.1, 0.01, 0], running: 1, states: 0 },
+  {
+    rule: "sgdMomentum",
+    kernel: "adastep_update_SgdMomentum",
+    hyper: [0.1, 0.01, 0, 0.9, 0, 0],
+    running: 1,
+    states: 1,
+  },
+  {
+    rule: "adagrad",
+    kernel: "adastep_update_AdaGrad",
+    hyper: [0.1, 0.01, 0, 0.1, 1e-10],
+    running: 1,
+    states: 1,
+  },
+  {
+    rule: "adam",
+    kernel: "adastep_update_Adam",
+    hyper: [1e-3, 0.01, 0, 0.9, 0.999, 1e-8, 0],
+    running: 3,
+    states: 2,
+  },
+] as const;
+
+/** Parameters of an update; a multiple of what 64 blocks of 256 threads take at once. */
+export const UPDATED = 131072;
+
+const updates: Launch[] = RULES.flatMap(({ rule, hyper, running, states }) => [
+  {
+    op: "advance",
+    size: rule,
+    fields: { rule, maxNorm: 0 },
+    buffers: { prepared: 16 },
+    others: { hyper: Float64Array.from(hyper), running: new Float64Array(running).fill(running > 1 ? 1 : 0) },
+  },
+  {
+    op: "update",
+    size: `${UPDATED}`,
+    fields: { rule, n: UPDATED },
+    buffers: {
+      prepared: 16,
+      g: UPDATED,
+      p: UPDATED,
+      ...(states > 0 ? { state0: UPDATED } : {}),
+      ...(states > 1 ? { state1: UPDATED } : {}),
+    },
+  },
+]);
+
+export interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** A product for each tile of gemm, as the host code chooses them for the 4 multiprocessors of the emulator. */
+export const PRODUCTS: Readonly<Record<string, Product>> = {
+  adastep_gemm_128x128: { m: 512, n: 256, k: 64 },
+  adastep_gemm_64x64: { m: 64, n: 256, k: 64 },
+  adastep_gemm_32x32: { m: 32, n: 128, k: 64 },
+};
+
+export const TRANSPOSITIONS = [
+  { transA: false, transB: false },
+  { transA: false, transB: true },
+  { transA: true, transB: false },
+  { transA: true, transB: true },
+] as const;
+
+export function gemmLaunch({ m, n, k }: Product, transA: boolean, transB: boolean): Launch {
+  const strides = { strideA: m * k, strideB: k * n, strideC: m * n };
+  const leading = { lda: transA ? m : k, ldb: transB ? k : n, ldc: n };
+  return {
+    op: "gemm",
+    size: `${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"}`,
+    fields: {
+      ...{ batch: 1, m, n, k, transA, transB, alpha: 1, beta: 0, activation: "none" },
+      ...leading,
+      ...strides,
+    },
+    buffers: { a: m * k, b: k * n, c: m * n },
+  };
+}
+
+const products = Object.values(PRODUCTS).flatMap((product) =>
+  TRANSPOSITIONS.map(({ transA, transB }) => gemmLaunch(product, transA, transB)),
+);
+
+/** A row-wise operation once with a warp and once with a block per row. */
+function rowwise(
+  op: string,
+  matrices: readonly string[],
+  perRow: readonly string[],
+  fields: Launch["fields"] = {},
+) {
+  return [
+    [64, 1024],
+    [4, 8192],
+  ].map(([rows = 0, cols = 0]): Launch => {
+    const labels = Int32Array.from({ length: rows }, (_, i) => i);
+    const others = op.startsWith("crossEntropy") ? { labels } : op === "argmax" ? { y: labels } : undefined;
+    const parameters = op.startsWith("layerNorm") ? { gamma: cols, beta: cols } : {};
+    return {
+      op,
+      size: `${rows}x${cols}`,
+      fields: { rows, cols, ...fields },
+      buffers: {
+        ...Object.fromEntries(matrices.map((name) => [name, rows * cols])),
+        ...Object.fromEntries(perRow.map((name) => [name, rows])),
+        ...parameters,
+      },
+      ...(others ? { others } : {}),
+    };
+  });
+}
+
+const N = 65536;
+const STRIDED = [8, 16, 32, 16];
+const indices = Int32Array.from({ length: 256 }, (_, i) => (i * 37) % 64);
+
+const rest: Launch[] = [
+  { op: "fill", size: `${N}`, fields: { dtype: "f32", n: N, value: 1 }, buffers: { y: N } },
+  {
+    op: "cast",
+    size: `${N} f32 to i32`,
+    fields: { from: "f32", to: "i32", n: N },
+    buffers: { x: N },
+    others: { y: new Int32Array(N) },
+  },
+  {
+    op: "strided",
+    size: "transpose 256x512",
+    fields: { shape: [256, 512], xStrides: [1, 256], yStrides: [512, 1] },
+    buffers: { x: 256 * 512, y: 256 * 512 },
+  },
+  {
+    op: "strided",
+    size: `swap the outer two of ${STRIDED.join("x")}`,
+    fields: { shape: STRIDED, xStrides: [512, 4096, 16, 1], yStrides: [8192, 512, 16, 1] },
+    buffers: { x: times(STRIDED), y: times(STRIDED) },
+  },
+  {
+    op: "unary",
+    size: `relu ${N}`,
+    fields: { fn: "relu", n: N, alpha: 1, beta: 0 },
+    buffers: { x: N, y: N },
+  },
+  {
+    op: "unary",
+    size: `gelu ${N}`,
+    fields: { fn: "gelu", n: N, alpha: 1, beta: 0 },
+    buffers: { x: N, y: N },
+  },
+  {
+    op: "binary",
+    size: `add ${N}`,
+    fields: { fn: "add", shape: [N], aStrides: [1], bStrides: [1] },
+    buffers: { a: N, b: N, y: N },
+  },
+  {
+    op: "binary",
+    size: "add 256x256 + 256",
+    fields: { fn: "add", shape: [256, 256], aStrides: [256, 1], bStrides: [0, 1] },
+    buffers: { a: 65536, b: 256, y: 65536 },
+  },
+  {
+    op: "random",
+    size: `uniform ${N}`,
+    fields: { kind: "uniform", seed: 1, stream: 2, n: N, a: 0, b: 1 },
+    buffers: { y: N },
+  },
+  {
+    op: "dropout",
+    size: `${N}`,
+    fields: { n: N, seed: 1, stream: 2, p: 0.1 },
+    buffers: { x: N, y: N },
+    others: { step: Float64Array.of(3) },
+  },
+  {
+    op: "reduce",
+    size: "rows 64x1024",
+    fields: { fn: "sum", outer: 64, n: 1024, inner: 1, scale: 1 },
+    buffers: { x: 65536, y: 64 },
+  },
+  {
+    op: "reduce",
+    size: "columns 1024x64",
+    fields: { fn: "sum", outer: 1, n: 1024, inner: 64, scale: 1 },
+    buffers: { x: 65536, y: 64 },
+  },
+  ...rowwise("argmax", ["x"], []),
+  ...rowwise("softmax", ["x", "y"], [], { log: false }),
+  ...rowwise("softmaxGrad", ["y", "gy", "gx"], [], { log: false }),
+  ...rowwise("crossEntropy", ["logits"], ["loss", "lse"]),
+  ...rowwise("crossEntropyGrad", ["logits", "gx"], ["lse", "gloss"]),
+  ...rowwise("layerNorm", ["x", "y"], ["mean", "rstd"], { eps: 1e-5 }),
+  ...rowwise("layerNormGrad", ["x", "gy", "gx"], ["mean", "rstd"]),
+  {
+    op: "layerNormParamGrad",
+    size: "1024x64",
+    fields: { rows: 1024, cols: 64 },
+    buffers: { x: 65536, gy: 65536, mean: 1024, rstd: 1024, ggamma: 64, gbeta: 64 },
+  },
+  {
+    op: "embedding",
+    size: "256 of 64x128",
+    fields: { rows: 256, vocabulary: 64, dim: 128 },
+    buffers: { table: 64 * 128, y: 256 * 128 },
+    others: { indices },
+  },
+  {
+    op: "embeddingGrad",
+    size: "256 of 64x128",
+    fields: { rows: 256, vocabulary: 64, dim: 128 },
+    buffers: { gy: 256 * 128, gtable: 64 * 128 },
+    others: { indices },
+  },
+];
+
+export const LAUNCHES: readonly Launch[] = [...updates, ...rest, ...products];
+
+/** Makes the buffers, and returns what enqueues the operation on them. */
+export function prepare(device: Device, { op, fields, buffers, others = {} }: Launch): () => void {
+  const made: Record<string, DeviceBuffer> = {};
+  for (const [name, count] of Object.entries(buffers)) made[name] = device.from(floats(1, count, 0.1, 1));
+  for (const [name, data] of Object.entries(others))
+    made[name] = device.from(data as Int32Array) as DeviceBuffer;
+  return () => device.run(op, { ...fields, ...made });
+}
