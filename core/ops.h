@@ -11,7 +11,8 @@
 #include "core/ops/softmax.h"
 #include "core/ops/update.h"
 
-// clang-format off: it does not settle on a list like this
+// The formatter does not settle on a list like this.
+// clang-format off
 #define ADASTEP_FOR_EACH_OP(X) \
   X(Fill) X(Copy) X(Strided) X(Cast) X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) \
   X(Softmax) X(SoftmaxGrad) X(CrossEntropy) X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) \
