@@ -9,8 +9,6 @@
 
 namespace adastep {
 
-namespace {}  // namespace
-
 Napi::Object info_object(Napi::Env env, const DeviceInfo& info) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("kind", info.kind);

@@ -38,7 +38,7 @@ class Environment {
     } catch (const Error& error) {
       done(error);
     } catch (const std::bad_alloc&) {
-      done(Error(ErrorCode::kOutOfMemory, "host memory is exhausted"));
+      done(host_memory_exhausted());
     }
   }
 
@@ -96,7 +96,7 @@ auto guarded(Napi::Env env, F&& body) -> decltype(body()) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::bad_alloc&) {
-    throw Environment::of(env).to_js(env, Error(ErrorCode::kOutOfMemory, "host memory is exhausted"));
+    throw Environment::of(env).to_js(env, host_memory_exhausted());
   } catch (const std::exception& error) {
     throw Environment::of(env).to_js(env, Error(ErrorCode::kDevice, error.what()));
   }

@@ -28,4 +28,6 @@ class Error : public std::exception {
   std::string subject_, got_, accepted_, message_;
 };
 
+inline Error host_memory_exhausted() { return Error(ErrorCode::kOutOfMemory, "host memory is exhausted"); }
+
 }  // namespace adastep

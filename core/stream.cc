@@ -28,7 +28,7 @@ std::optional<Error> attempt(const Step& step) {
   } catch (const Error& error) {
     return error;
   } catch (const std::bad_alloc&) {
-    return Error(ErrorCode::kOutOfMemory, "host memory is exhausted");
+    return host_memory_exhausted();
   } catch (const std::exception& error) {
     return Error(ErrorCode::kDevice, error.what());
   }

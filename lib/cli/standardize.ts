@@ -1,7 +1,7 @@
 // Columns of a table brought to mean 0 and deviation 1 for training, and the way back: the numbers are folded into the
 // first and the last layer, so that the model that is saved takes and gives the numbers of the file itself.
 
-import type { Column, ColumnData } from "../data/column.js";
+import { type Column, type ColumnData, lengthOf } from "../data/column.js";
 import { Dataset } from "../data/dataset.js";
 import type { Module } from "../nn/module.js";
 
@@ -13,7 +13,7 @@ export interface Moments {
 
 /** Moments of a column, in double. */
 export function momentsOf({ data, shape }: Column): Moments {
-  const width = shape.reduce((product, d) => product * d, 1);
+  const width = lengthOf(shape);
   const count = data.length / width;
   const mean = new Float64Array(width);
   for (let i = 0; i < data.length; i++) mean[i % width] = at(mean, i % width) + at(data, i) / count;

@@ -1,6 +1,6 @@
 // What a training is about: data in two parts, and the shape of the model's input and output.
 
-import type { Column } from "../data/column.js";
+import { lengthOf } from "../data/column.js";
 import { csv } from "../data/csv.js";
 import type { Dataset } from "../data/dataset.js";
 import { namedDataset } from "../data/named.js";
@@ -42,7 +42,7 @@ async function namedTask(name: Parameters<typeof namedDataset>[0]): Promise<Task
     name,
     train,
     test,
-    inputs: widthOf(train.columns.x),
+    inputs: lengthOf(train.columns.x.shape),
     outputs: classes?.length ?? 1,
     inputScale,
     classes,
@@ -89,8 +89,4 @@ async function csvTask(
       ...(classes && { classes: JSON.stringify(classes) }),
     },
   };
-}
-
-function widthOf({ shape }: Column): number {
-  return shape.reduce((product, d) => product * d, 1);
 }

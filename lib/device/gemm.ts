@@ -3,7 +3,7 @@
 import { checkBoolean, checkChoice, checkKeys, checkNumber, given } from "../check.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
 import { DeviceBuffer } from "./buffer.js";
-import { type Shape, sameShape } from "./dtype.js";
+import { countOf, type Shape, sameShape } from "./dtype.js";
 
 /** Activations of the epilogue. */
 export type Activation = "none" | "relu" | "gelu" | "tanh" | "sigmoid";
@@ -33,7 +33,36 @@ function checkMatrix(argument: string, value: unknown): DeviceBuffer<"f32"> {
   return value as DeviceBuffer<"f32">;
 }
 
-function matrixOf(shape: Shape, transposed: boolean): [rows: number, cols: number] {
+/** The sizes of a product, or of a batch of products. */
+export interface GemmProblem {
+  readonly batch: Shape;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transA: boolean;
+  readonly transB: boolean;
+}
+
+/** Internal: the fields of the operation for contiguous matrices; a single matrix serves the whole batch. */
+export function gemmLayout({ batch, m, n, k, transA, transB }: GemmProblem, a: Shape, b: Shape) {
+  return {
+    batch: countOf(batch),
+    m,
+    n,
+    k,
+    transA,
+    transB,
+    lda: transA ? m : k,
+    ldb: transB ? k : n,
+    ldc: n,
+    strideA: a.length > 2 ? m * k : 0,
+    strideB: b.length > 2 ? k * n : 0,
+    strideC: m * n,
+  };
+}
+
+/** The rows and columns of op(x), the last two dimensions of a shape in one order or the other. */
+export function matrixOf(shape: Shape, transposed: boolean): [rows: number, cols: number] {
   const [rows, cols] = shape.slice(-2) as [number, number];
   return transposed ? [cols, rows] : [rows, cols];
 }
@@ -81,25 +110,6 @@ export function gemm(c: DeviceBuffer, a: DeviceBuffer, b: DeviceBuffer, options:
       accepted: `a buffer f32 [${n}]`,
     });
   }
-  c.device.run("gemm", {
-    batch: batch.reduce((product, d) => product * d, 1),
-    m,
-    n,
-    k,
-    transA,
-    transB,
-    lda: transA ? m : k,
-    ldb: transB ? k : n,
-    ldc: n,
-    strideA: A.shape.length > 2 ? m * k : 0,
-    strideB: B.shape.length > 2 ? k * n : 0,
-    strideC: m * n,
-    alpha,
-    beta,
-    activation,
-    a: A,
-    b: B,
-    bias,
-    c: C,
-  });
+  const layout = gemmLayout({ batch, m, n, k, transA, transB }, A.shape, B.shape);
+  c.device.run("gemm", { ...layout, alpha, beta, activation, a: A, b: B, bias, c: C });
 }

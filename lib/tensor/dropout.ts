@@ -1,7 +1,7 @@
 // Dropout.
 
 import { checkNumber } from "../check.js";
-import { DTypeError } from "../errors.js";
+import { liftF32 } from "./arguments.js";
 import { type Node, output, recording, type Value } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
@@ -12,8 +12,7 @@ import type { Tensor } from "./tensor.js";
 export function dropout(value: Value, p: number): Tensor {
   checkNumber("dropout: 'p'", p, "0 <= p < 1", (v) => v >= 0 && v < 1);
   const recorder = recording("dropout");
-  const x = recorder.lift("dropout: 'x'", value);
-  if (x.dtype !== "f32") throw new DTypeError({ argument: "dropout: 'x'", got: `${x}`, accepted: "f32" });
+  const x = liftF32("dropout", "x", value);
   const stream = recorder.stream++;
   const apply = (input: Tensor): Tensor => {
     const y = output(input.shape);

@@ -1,7 +1,8 @@
 // Elementwise operations with broadcasting, each beside its gradient.
 
 import { type Shape, sameShape, shapeText } from "../device/dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
+import { liftF32 } from "./arguments.js";
 import { type NodeField, output, recording, type Value } from "./recorder.js";
 import { sumTo } from "./reduce.js";
 import type { Tensor } from "./tensor.js";
@@ -10,17 +11,9 @@ import type { Tensor } from "./tensor.js";
 export type Operand = Value | number;
 
 function lift(operation: string, name: string, value: Operand): Tensor {
-  const recorder = recording(operation);
-  if (typeof value === "number") return recorder.full([], value);
-  const tensor = recorder.lift(`${operation}: '${name}'`, value);
-  if (tensor.dtype !== "f32") {
-    throw new DTypeError({
-      argument: `${operation}: '${name}'`,
-      got: `${tensor}`,
-      accepted: "f32 (use cast)",
-    });
-  }
-  return tensor;
+  return typeof value === "number"
+    ? recording(operation).full([], value)
+    : liftF32(operation, name, value, "f32 (use cast)");
 }
 
 // --- one argument ---------------------------------------------------------------------------------------------------
@@ -97,7 +90,7 @@ export function square(x: Value): Tensor {
 // --- two arguments --------------------------------------------------------------------------------------------------
 
 /** The shape of two broadcast together as NumPy does: aligned at the end, 1 stretches. */
-export function broadcastShape(operation: string, a: Shape, b: Shape): Shape {
+function broadcastShape(operation: string, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[a.length - rank + i] ?? 1;
@@ -114,7 +107,7 @@ export function broadcastShape(operation: string, a: Shape, b: Shape): Shape {
 }
 
 /** Strides in elements of a contiguous `shape`, with 0 where it is stretched to `target`. */
-export function broadcastStrides(shape: Shape, target: Shape): number[] {
+function broadcastStrides(shape: Shape, target: Shape): number[] {
   const strides = new Array<number>(target.length).fill(0);
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {

@@ -1,6 +1,7 @@
 // Embedding lookup; the gradient of the table is dense.
 
 import { DTypeError, ShapeError } from "../errors.js";
+import { liftF32 } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import { Tensor } from "./tensor.js";
 
@@ -10,11 +11,9 @@ import { Tensor } from "./tensor.js";
  */
 export function embedding(rowsOf: Value, which: Value): Tensor {
   const recorder = recording("embedding");
-  const table = recorder.lift("embedding: 'table'", rowsOf);
+  const table = liftF32("embedding", "table", rowsOf);
   const indices = recorder.lift("embedding: 'indices'", which);
   const [vocabulary, dim] = table.shape;
-  if (table.dtype !== "f32")
-    throw new DTypeError({ argument: "embedding: 'table'", got: `${table}`, accepted: "f32" });
   if (indices.dtype !== "i32") {
     throw new DTypeError({ argument: "embedding: 'indices'", got: `${indices}`, accepted: "i32" });
   }

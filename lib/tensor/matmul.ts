@@ -1,8 +1,10 @@
 // Matrix multiplication and the affine layer on it, beside their gradients.
 
 import { checkBoolean, checkKeys, given } from "../check.js";
-import { type Shape, sameShape } from "../device/dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { countOf, sameShape } from "../device/dtype.js";
+import { type GemmProblem, gemmLayout, matrixOf } from "../device/gemm.js";
+import { ShapeError } from "../errors.js";
+import { liftF32 } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import { sumTo } from "./reduce.js";
 import { reshape } from "./shape.js";
@@ -16,57 +18,15 @@ export interface MatmulOptions {
   readonly transB?: boolean;
 }
 
-function lift(operation: string, name: string, value: Value): Tensor {
-  const x = recording(operation).lift(`${operation}: '${name}'`, value);
-  if (x.dtype !== "f32")
-    throw new DTypeError({ argument: `${operation}: '${name}'`, got: `${x}`, accepted: "f32" });
-  return x;
-}
-
-interface Problem {
-  readonly batch: Shape;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-}
-
 /** Records c = op(a) op(b) + bias for matrices or equal batches of matrices; a batch of one side only is repeated. */
-function gemm(
-  a: Tensor,
-  b: Tensor,
-  transA: boolean,
-  transB: boolean,
-  problem: Problem,
-  bias?: Tensor,
-): Tensor {
-  const { batch, m, n, k } = problem;
-  const c = output([...batch, m, n]);
-  const count = batch.reduce((product, d) => product * d, 1);
-  recording("gemm").emit("gemm", {
-    batch: count,
-    m,
-    n,
-    k,
-    transA,
-    transB,
-    lda: transA ? m : k,
-    ldb: transB ? k : n,
-    ldc: n,
-    strideA: a.rank > 2 ? m * k : 0,
-    strideB: b.rank > 2 ? k * n : 0,
-    strideC: m * n,
-    alpha: 1,
-    beta: 0,
-    activation: "none",
-    a,
-    b,
-    bias,
-    c,
-  });
+function gemm(a: Tensor, b: Tensor, problem: GemmProblem, bias?: Tensor): Tensor {
+  const c = output([...problem.batch, problem.m, problem.n]);
+  const layout = gemmLayout(problem, a.shape, b.shape);
+  recording("gemm").emit("gemm", { ...layout, alpha: 1, beta: 0, activation: "none", a, b, bias, c });
   return c;
 }
 
-function problemOf(a: Tensor, b: Tensor, transA: boolean, transB: boolean): Problem {
+function problemOf(a: Tensor, b: Tensor, transA: boolean, transB: boolean): GemmProblem {
   const refuse = (accepted: string): never => {
     const flags = `${transA ? ", transA" : ""}${transB ? ", transB" : ""}`;
     throw new ShapeError({ argument: "matmul: shapes", got: `${a} and ${b}${flags}`, accepted });
@@ -74,21 +34,19 @@ function problemOf(a: Tensor, b: Tensor, transA: boolean, transB: boolean): Prob
   if (a.rank < 2 || b.rank < 2) refuse("two matrices, or batches of matrices");
   const [batchA, batchB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   if (batchA.length > 0 && batchB.length > 0 && !sameShape(batchA, batchB)) refuse("equal batch dimensions");
-  const [rowsA, colsA] = a.shape.slice(-2) as [number, number];
-  const [rowsB, colsB] = b.shape.slice(-2) as [number, number];
-  const [m, k] = transA ? [colsA, rowsA] : [rowsA, colsA];
-  const [kb, n] = transB ? [colsB, rowsB] : [rowsB, colsB];
+  const [m, k] = matrixOf(a.shape, transA);
+  const [kb, n] = matrixOf(b.shape, transB);
   if (k !== kb) refuse("inner dimensions that agree: [m, k] and [k, n]");
-  return { batch: batchA.length > 0 ? batchA : batchB, m, n, k };
+  return { batch: batchA.length > 0 ? batchA : batchB, m, n, k, transA, transB };
 }
 
 /** The matrix product of the last two dimensions; leading dimensions are a batch, equal on both sides or on one only. */
 export function matmul(first: Value, second: Value, options: MatmulOptions = {}): Tensor {
-  const [a, b] = [lift("matmul", "a", first), lift("matmul", "b", second)];
+  const [a, b] = [liftF32("matmul", "a", first), liftF32("matmul", "b", second)];
   checkKeys("matmul", options, ["transA", "transB"]);
   const transA = checkBoolean("matmul: 'transA'", given(options.transA, false));
   const transB = checkBoolean("matmul: 'transB'", given(options.transB, false));
-  const c = gemm(a, b, transA, transB, problemOf(a, b, transA, transB));
+  const c = gemm(a, b, problemOf(a, b, transA, transB));
   // With C = A B:  dA = dC B^T and dB = A^T dC; stored transposed, the product is transposed too.
   recording("matmul").derive([c], [a, b], ([gradient]) => {
     const g = gradient as Tensor;
@@ -120,8 +78,8 @@ export function matmul(first: Value, second: Value, options: MatmulOptions = {})
  */
 export function linear(value: Value, weight: Value, bias?: Value): Tensor {
   const recorder = recording("linear");
-  const [x, w] = [lift("linear", "x", value), lift("linear", "weight", weight)];
-  const b = bias === undefined ? undefined : lift("linear", "bias", bias);
+  const [x, w] = [liftF32("linear", "x", value), liftF32("linear", "weight", weight)];
+  const b = bias === undefined ? undefined : liftF32("linear", "bias", bias);
   const [outputs, inputs] = w.shape;
   if (w.rank !== 2 || outputs === undefined || inputs === undefined) {
     throw new ShapeError({ argument: "linear: 'weight'", got: `${w}`, accepted: "[outputs, inputs]" });
@@ -137,9 +95,9 @@ export function linear(value: Value, weight: Value, bias?: Value): Tensor {
     throw new ShapeError({ argument: "linear: 'bias'", got: `${b}`, accepted: `f32 [${outputs}]` });
   }
   const lead = x.shape.slice(0, -1);
-  const rows = lead.reduce((product, d) => product * d, 1);
+  const rows = countOf(lead);
   const flat = reshape(x, [rows, inputs]);
-  const y = gemm(flat, w, false, true, { batch: [], m: rows, n: outputs, k: inputs }, b);
+  const y = gemm(flat, w, { batch: [], m: rows, n: outputs, k: inputs, transA: false, transB: true }, b);
   recorder.derive([y], b ? [flat, w, b] : [flat, w], ([gradient]) => {
     const g = gradient as Tensor;
     const forBias: [Tensor, () => Tensor][] = b ? [[b, () => sumTo(g, b.shape)]] : [];

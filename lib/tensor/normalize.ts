@@ -2,7 +2,8 @@
 
 import { checkNumber } from "../check.js";
 import { sameShape } from "../device/dtype.js";
-import { DTypeError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
+import { liftF32, rowsOf } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
@@ -13,16 +14,8 @@ import type { Tensor } from "./tensor.js";
 export function layerNorm(value: Value, scale?: Value, shift?: Value, eps = 1e-5): Tensor {
   checkNumber("layerNorm: 'eps'", eps, "a number, 0 or more", (v) => v >= 0);
   const recorder = recording("layerNorm");
-  const x = recorder.lift("layerNorm: 'x'", value);
-  const cols = x.shape[x.rank - 1];
-  if (x.dtype !== "f32") throw new DTypeError({ argument: "layerNorm: 'x'", got: `${x}`, accepted: "f32" });
-  if (cols === undefined || cols === 0) {
-    throw new ShapeError({
-      argument: "layerNorm: 'x'",
-      got: `${x}`,
-      accepted: "at least one element along the last axis",
-    });
-  }
+  const x = liftF32("layerNorm", "x", value);
+  const { rows, cols } = rowsOf("layerNorm", x);
   const [gamma, beta] = (["gamma", "beta"] as const).map((name, i) => {
     const given = i === 0 ? scale : shift;
     const tensor = given === undefined ? undefined : recorder.lift(`layerNorm: '${name}'`, given);
@@ -31,7 +24,6 @@ export function layerNorm(value: Value, scale?: Value, shift?: Value, eps = 1e-5
     }
     return tensor;
   });
-  const rows = x.length / cols;
   const [y, mean, rstd] = [output(x.shape), output([rows]), output([rows])];
   recorder.emit("layerNorm", { rows, cols, eps, x, gamma, beta, y, mean, rstd });
 

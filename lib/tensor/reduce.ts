@@ -2,7 +2,8 @@
 
 import { checkInteger, checkKeys } from "../check.js";
 import { countOf, type Shape, shapeText } from "../device/dtype.js";
-import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { liftF32, rowsOf } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import { broadcastTo, reshape } from "./shape.js";
 import { asScalar, type Scalar, type Tensor } from "./tensor.js";
@@ -16,16 +17,13 @@ export interface AxisOptions {
 }
 
 /** A dimension from 0 of one that may count from the end. */
-export function checkAxis(operation: string, axis: number, rank: number): number {
+function checkAxis(operation: string, axis: number, rank: number): number {
   checkInteger(`${operation}: 'axis'`, axis, -rank, rank - 1);
   return axis < 0 ? axis + rank : axis;
 }
 
-function liftF32(operation: string, value: Value): Tensor {
-  const x = recording(operation).lift(`${operation}: 'x'`, value);
-  if (x.dtype !== "f32")
-    throw new DTypeError({ argument: `${operation}: 'x'`, got: `${x}`, accepted: "f32 (use cast)" });
-  return x;
+function lift(operation: string, value: Value): Tensor {
+  return liftF32(operation, "x", value, "f32 (use cast)");
 }
 
 /** Reduces dimensions `from` to `to` (exclusive) of x, which become size 1. */
@@ -57,7 +55,7 @@ function linear(
   options: AxisOptions | undefined,
   scaleOf: (n: number) => number,
 ): Tensor {
-  const x = liftF32(operation, value);
+  const x = lift(operation, value);
   const [from, to] = rangeOf(operation, x, options);
   const scale = scaleOf(countOf(x.shape.slice(from, to)));
   const kept = reduce("sum", x, from, to, scale);
@@ -88,7 +86,7 @@ export function mean(x: Value, options?: AxisOptions): Tensor {
 
 /** The largest element over an axis (or of all). It has no gradient: a loss that depends on it is refused. */
 export function max(value: Value, options?: AxisOptions): Tensor {
-  const x = liftF32("max", value);
+  const x = lift("max", value);
   const [from, to] = rangeOf("max", x, options);
   const kept = reduce("max", x, from, to);
   recording("max").derive([kept], [x], () => {
@@ -103,7 +101,7 @@ export function max(value: Value, options?: AxisOptions): Tensor {
 
 /** The sum of the squares of all elements. */
 export function sumOfSquares(value: Value): Scalar {
-  const x = liftF32("sumOfSquares", value);
+  const x = lift("sumOfSquares", value);
   const recorder = recording("sumOfSquares");
   const kept = reduce("sumSquares", x, 0, x.rank);
   recorder.derive([kept], [x], ([g]) => [
@@ -123,17 +121,10 @@ export function sumOfSquares(value: Value): Scalar {
 
 /** The index of the largest element along the last axis, i32; the first of equals, NaN counts as largest. */
 export function argmax(value: Value): Tensor {
-  const x = liftF32("argmax", value);
-  const cols = x.shape[x.rank - 1];
-  if (cols === undefined || cols === 0) {
-    throw new ShapeError({
-      argument: "argmax: 'x'",
-      got: `${x}`,
-      accepted: "at least one element along the last axis",
-    });
-  }
+  const x = lift("argmax", value);
+  const { rows, cols } = rowsOf("argmax", x);
   const y = output(x.shape.slice(0, -1), "i32");
-  recording("argmax").emit("argmax", { rows: y.length, cols, x, y });
+  recording("argmax").emit("argmax", { rows, cols, x, y });
   return y;
 }
 

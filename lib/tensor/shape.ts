@@ -15,7 +15,7 @@ import { output, recording, type Value } from "./recorder.js";
 import { Tensor } from "./tensor.js";
 
 /** Strides in elements of a contiguous shape. */
-export function stridesOf(shape: Shape): number[] {
+function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length).fill(1);
   for (let i = shape.length - 2; i >= 0; i--)
     strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);

@@ -2,27 +2,14 @@
 
 import { sameShape } from "../device/dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
+import { liftF32, rowsOf } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
-function rowsOf(operation: string, value: Value): { x: Tensor; rows: number; cols: number } {
-  const x = recording(operation).lift(`${operation}: 'x'`, value);
-  if (x.dtype !== "f32")
-    throw new DTypeError({ argument: `${operation}: 'x'`, got: `${x}`, accepted: "f32" });
-  const cols = x.shape[x.rank - 1];
-  if (cols === undefined || cols === 0) {
-    throw new ShapeError({
-      argument: `${operation}: 'x'`,
-      got: `${x}`,
-      accepted: "at least one element along the last axis",
-    });
-  }
-  return { x, rows: x.length / cols, cols };
-}
-
 function normalized(operation: string, log: boolean): (x: Value) => Tensor {
   return (value) => {
-    const { x, rows, cols } = rowsOf(operation, value);
+    const x = liftF32(operation, "x", value);
+    const { rows, cols } = rowsOf(operation, x);
     const y = output(x.shape);
     const recorder = recording(operation);
     recorder.emit("softmax", { log, rows, cols, x, y });
@@ -51,7 +38,8 @@ export const logSoftmax = normalized("logSoftmax", true);
  */
 export function crossEntropyRows(values: Value, targets: Value): Tensor {
   const recorder = recording("crossEntropy");
-  const { x: logits, rows, cols } = rowsOf("crossEntropy", values);
+  const logits = liftF32("crossEntropy", "x", values);
+  const { rows, cols } = rowsOf("crossEntropy", logits);
   const labels = recorder.lift("crossEntropy: 'labels'", targets);
   if (labels.dtype !== "i32") {
     throw new DTypeError({ argument: "crossEntropy: 'labels'", got: `${labels}`, accepted: "i32" });
