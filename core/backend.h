@@ -37,8 +37,9 @@ class Recorded {
   virtual ~Recorded() = default;
 };
 
-// All functions throw core Error. `allocate*`, `free*` and `info` may be called from any thread; all others
-// are called by the device's stream thread only, and what they start runs in the order of the calls.
+// All functions throw core Error, but for `free*`, which destructors call: they never throw. `allocate*`,
+// `free*` and `info` may be called from any thread; all others are called by the device's stream thread only,
+// and what they start runs in the order of the calls.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -72,7 +73,7 @@ class Backend {
   virtual void cancel() = 0;
 };
 
-// The two backends, named here and nowhere else; binding/devices.cc calls these.
+// The two backends; binding/ is the only caller.
 namespace cpu {
 std::vector<DeviceInfo> devices();
 std::shared_ptr<Backend> open(int index, const DeviceOptions& options);
