@@ -16,5 +16,6 @@
 #define ADASTEP_FOR_EACH_OP(X) \
   X(Fill) X(Copy) X(Strided) X(Cast) X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) \
   X(Softmax) X(SoftmaxGrad) X(CrossEntropy) X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) \
-  X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) X(Gemm) X(Advance) X(Update)
+  X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) X(Gemm) X(Advance) X(Update) \
+  X(GradientSums) X(FoldSums) X(Settle) X(Snapshot)
 // clang-format on

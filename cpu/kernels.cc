@@ -10,6 +10,7 @@
 #include "cpu/random.h"
 #include "cpu/reduce.h"
 #include "cpu/softmax.h"
+#include "cpu/sums.h"
 #include "cpu/update.h"
 
 #define ADASTEP_JOIN_(a, b) a##b

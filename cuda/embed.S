@@ -16,4 +16,5 @@ adastep_fatbin_\module:
     EMBED embedding
     EMBED gemm
     EMBED update
+    EMBED sums
     .section .note.GNU-stack,"",%progbits

@@ -8,7 +8,7 @@
 
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
 #define ADASTEP_FOR_EACH_MODULE(X) \
-  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update)
+  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(sums)
 
 // X(module, name): the function is adastep_<name>.
 #define ADASTEP_FOR_EACH_KERNEL(X)     \
@@ -43,7 +43,12 @@
   X(gemm, gemm_128x128)                \
   X(gemm, gemm_64x64)                  \
   X(gemm, gemm_32x32)                  \
-  X(update, advance)
+  X(update, advance)                   \
+  X(sums, gradient_sums)               \
+  X(sums, fold_segments)               \
+  X(sums, fold_totals)                 \
+  X(sums, settle)                      \
+  X(sums, snapshot)
 
 namespace adastep::cuda {
 

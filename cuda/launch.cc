@@ -165,7 +165,14 @@ class Launcher {
   }
 
   void operator()(const Advance& op) const { start(Kernel::advance, 1, {1, 1}, op); }
-  void operator()(const Update& op) const { start_flat(update_kernel(op.rule), ceil_div(op.n, 4), op); }
+  void operator()(const Update& op) const { start_warps(update_kernel(op.rule), op.tiles, op); }
+  void operator()(const GradientSums& op) const { start_warps(Kernel::gradient_sums, op.tiles, op); }
+  void operator()(const FoldSums& op) const {
+    start_warps(Kernel::fold_segments, op.columns * op.count, op);
+    start_warps(Kernel::fold_totals, op.columns, op);
+  }
+  void operator()(const Settle& op) const { start_flat(Kernel::settle, op.count, op); }
+  void operator()(const Snapshot& op) const { start_flat(Kernel::snapshot, ceil_div(op.bytes, 16), op); }
 
  private:
   // `arguments` are the parameters of the kernel, of exactly their types.

@@ -34,11 +34,29 @@ export { constant, fanInUniform, type Initializer, normal, uniform } from "./nn/
 export { Dropout, Embedding, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
 export { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from "./nn/losses.js";
 export { Declared, Module, type PlacementOptions } from "./nn/module.js";
+export { Adadelta, type AdadeltaOptions } from "./optim/adadelta.js";
 export { AdaGrad, type AdaGradOptions } from "./optim/adagrad.js";
-export { Adam, type AdamOptions, AdamW } from "./optim/adam.js";
-export { type Group, type MinimizeOptions, Optimizer, type OptimizerState } from "./optim/optimizer.js";
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from "./optim/adam.js";
+export { Adamax, type AdamaxOptions } from "./optim/adamax.js";
+export type { ClipOptions, StepOptions } from "./optim/clip.js";
+export type { CommonOptions, DecayOptions, Semantics, WithGroups } from "./optim/family.js";
+export type {
+  GuardAction,
+  GuardCause,
+  GuardEvent,
+  GuardOptions,
+  LossScaleOptions,
+} from "./optim/guard.js";
+export { Lion, type LionOptions } from "./optim/lion.js";
+export { NAdam, type NAdamOptions } from "./optim/nadam.js";
+export { type Group, Optimizer, type OptimizerState, type StorageOptions } from "./optim/optimizer.js";
+export type { Precision } from "./optim/precision.js";
+export { RAdam, type RAdamOptions } from "./optim/radam.js";
+export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
 export { constantSchedule, cosine, type Schedule, warmup } from "./optim/schedule.js";
+export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
+export type { Telemetry } from "./optim/telemetry.js";
 export { dropout } from "./tensor/dropout.js";
 export {
   abs,

@@ -79,7 +79,24 @@ export interface Schema {
     readonly hyper: number;
     readonly running: number;
     readonly step: number;
+    /** Which state is where the last update came from, which the second moment; -1: none. */
+    readonly direction: number;
+    readonly second: number;
   }[];
+  /** Counts of elements and of words. */
+  readonly step: {
+    readonly tile: number;
+    readonly scaleBlock: number;
+    readonly segment: number;
+    readonly sums: number;
+    readonly gradientSums: number;
+    readonly control: number;
+    readonly rowHead: number;
+    readonly settings: number;
+    readonly guard: number;
+    readonly window: number;
+    readonly log: number;
+  };
 }
 
 export interface Native {

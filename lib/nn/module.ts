@@ -110,7 +110,7 @@ export abstract class Module {
     entries.forEach(([name, declared], stream) => {
       const value = arena.view(starts[stream] as number, declared.shape);
       declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value, undefined, true);
+      declared.placed = new Parameter(name, value);
     });
     return this;
   }

@@ -12,14 +12,10 @@ export class Parameter {
   /** Where the gradient is; made by the optimizer if the user brings none. */
   grad: DeviceBuffer<"f32"> | undefined;
 
-  /** Internal: whether what lies between it and its neighbours in their block is padding of its model's. */
-  readonly packed: boolean;
-
-  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">, packed = false) {
+  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">) {
     this.name = name;
     this.value = value;
     this.grad = grad;
-    this.packed = packed;
   }
 
   get shape(): Shape {

@@ -88,7 +88,8 @@ export class Trainer {
       loss: options.loss,
       optimizer: options.optimizer,
       minimize: {
-        ...(options.clip && { clipNorm: options.clip.norm }),
+        ...(options.clip && { clip: options.clip }),
+        ...(options.guard && { guard: options.guard }),
         ...(options.schedule && { schedule: options.schedule }),
       },
       feed: this.#feed,

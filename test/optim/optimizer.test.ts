@@ -70,7 +70,7 @@ onEachDevice("optimizers", (device) => {
     using sgd = new SGD([parameter("a", a), parameter("b", b)], { lr: 1 });
     using step = device().program({ x: f32(2), y: f32(1) }, ({ x, y }) => {
       const loss = sum(mul(x, a));
-      return { ...sgd.minimize(add(loss, sum(mul(y, b))), { clipNorm: 2 }) };
+      return { ...sgd.minimize(add(loss, sum(mul(y, b))), { clip: { norm: 2 } }) };
     });
     const { gradNorm } = await step.run({ x: Float32Array.of(2, 4), y: Float32Array.of(4) });
     expect(gradNorm).to.equal(6);
@@ -177,8 +177,8 @@ onEachDevice("optimizers", (device) => {
       step.run({ x: new Float32Array(1) }),
     );
     await expectError("ADASTEP_ARGUMENT", /schedule.then/, () => warmup(2).then(((s: number) => s) as never));
-    await expectError("ADASTEP_ARGUMENT", /"clip"/, () =>
-      device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clip: 1 } as never)),
+    await expectError("ADASTEP_ARGUMENT", /"clips"/, () =>
+      device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clips: 1 } as never)),
     );
     const reading = sgd.state();
     sgd.step();
