@@ -4,10 +4,8 @@
 #include <cstdint>
 
 #include "core/convert.h"
-#include "core/fault.h"
 #include "cuda/collapse.h"
 #include "cuda/gemm_tile.h"
-#include "cuda/kernels/interface.h"
 #include "cuda/memory.h"
 
 namespace adastep::cuda {
@@ -46,7 +44,7 @@ struct WorkspaceBytes {
 
 class Launcher {
  public:
-  explicit Launcher(const Target& target) : target_(target) {}
+  Launcher(const Target& target, size_t index) : target_(target), index_(index) {}
 
   void operator()(const Fill& op) const {
     uint64_t bits = numerics::fill_bits(op.dtype, op.value);
@@ -109,8 +107,8 @@ class Launcher {
     start_rows(Kernel::softmax_grad_warp, Kernel::softmax_grad_block, op.rows, op.cols, op);
   }
   void operator()(const CrossEntropy& op) const {
-    start_rows(Kernel::cross_entropy_warp, Kernel::cross_entropy_block, op.rows, op.cols, op, target_.fault,
-               op_index<CrossEntropy>());
+    start_rows(Kernel::cross_entropy_warp, Kernel::cross_entropy_block, op.rows, op.cols, op,
+               report<CrossEntropy>());
   }
   void operator()(const CrossEntropyGrad& op) const {
     start_rows(Kernel::cross_entropy_grad_warp, Kernel::cross_entropy_grad_block, op.rows, op.cols, op);
@@ -135,11 +133,10 @@ class Launcher {
   }
 
   void operator()(const Embedding& op) const {
-    start_warps(Kernel::embedding, op.rows, op, target_.fault, op_index<Embedding>());
+    start_warps(Kernel::embedding, op.rows, op, report<Embedding>());
   }
   void operator()(const EmbeddingGrad& op) const {
-    start_warps(Kernel::embedding_grad, op.rows * ceil_div(op.dim, 4 * kLanes), op, target_.fault,
-                op_index<EmbeddingGrad>());
+    start_warps(Kernel::embedding_grad, op.rows * ceil_div(op.dim, 4 * kLanes), op, report<EmbeddingGrad>());
   }
 
   void operator()(Gemm op) const {
@@ -217,6 +214,12 @@ class Launcher {
     }
   }
 
+  template <class T>
+  FaultReport report() const {
+    static_assert(kCanFault<T>, "else no one would look");
+    return {target_.faults, index_ * kOpCount + op_index<T>()};
+  }
+
   void copy(void* to, const void* from, int64_t bytes) const {
     if (bytes == 0) return;
     check(driver().cuMemcpyDtoDAsync(address_of(to), address_of(from), static_cast<size_t>(bytes),
@@ -225,12 +228,13 @@ class Launcher {
   }
 
   const Target& target_;
+  const size_t index_;
 };
 
 }  // namespace
 
 size_t workspace_bytes(const Op& op) { return std::visit(WorkspaceBytes(), op); }
 
-void launch(const Target& target, const Op& op) { std::visit(Launcher(target), op); }
+void launch(const Target& target, const Op& op, size_t index) { std::visit(Launcher(target, index), op); }
 
 }  // namespace adastep::cuda

@@ -6,7 +6,7 @@ set(ADASTEP_NVCC_OLDEST 13.0)
 
 set(cuda_dir ${CMAKE_CURRENT_LIST_DIR})
 set(ADASTEP_CUDA_SOURCES)
-foreach(name backend collapse context devices driver fault_cell gemm_tile graph kernels launch marks memory)
+foreach(name backend collapse context devices driver faults gemm_tile graph kernels launch marks memory)
   list(APPEND ADASTEP_CUDA_SOURCES ${cuda_dir}/${name}.cc)
 endforeach()
 
