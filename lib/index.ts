@@ -53,7 +53,36 @@ export { type Group, Optimizer, type OptimizerState, type StorageOptions } from 
 export type { Precision } from "./optim/precision.js";
 export { RAdam, type RAdamOptions } from "./optim/radam.js";
 export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
-export { constantSchedule, cosine, type Schedule, warmup } from "./optim/schedule.js";
+export {
+  type CosineOptions,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+} from "./optim/schedule/cosine.js";
+export { type CyclicOptions, cyclic, type OneCycleOptions, oneCycle } from "./optim/schedule/cycles.js";
+export {
+  type ExponentialScheduleOptions,
+  exponentialSchedule,
+  type MultiStepScheduleOptions,
+  multiStepSchedule,
+  type StepScheduleOptions,
+  stepSchedule,
+} from "./optim/schedule/decays.js";
+export { type Plateau, type PlateauOptions, type PlateauState, plateau } from "./optim/schedule/plateau.js";
+export {
+  constantSchedule,
+  type LinearScheduleOptions,
+  linearSchedule,
+  type PolynomialScheduleOptions,
+  polynomialSchedule,
+} from "./optim/schedule/ramps.js";
+export { customSchedule, type Schedule } from "./optim/schedule/schedule.js";
+export {
+  inverseSqrt,
+  type WarmupStableDecayOptions,
+  warmup,
+  warmupStableDecay,
+} from "./optim/schedule/warmup.js";
 export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
 export type { Telemetry } from "./optim/telemetry.js";

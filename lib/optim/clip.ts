@@ -9,7 +9,7 @@ import {
   type GuardOptions,
   type LossScaleOptions,
 } from "./guard.js";
-import type { Schedule } from "./schedule.js";
+import type { Schedule } from "./schedule/schedule.js";
 
 /** Limits on gradients and updates; several may be given. Gradients are limited without the loss scale. */
 export interface ClipOptions {

@@ -9,7 +9,7 @@ import { Module } from "../nn/module.js";
 import { type ClipOptions, checkClip } from "../optim/clip.js";
 import { checkGuard, type GuardOptions } from "../optim/guard.js";
 import { Optimizer } from "../optim/optimizer.js";
-import type { Schedule } from "../optim/schedule.js";
+import type { Schedule } from "../optim/schedule/schedule.js";
 import type { InputColumns } from "./feed.js";
 
 /** What a trainer brings together. Model and optimizer stay the caller's: the trainer does not dispose them. */

@@ -1,4 +1,4 @@
-// What optimizers share: options, clipping, schedules, state, flat memory.
+// What optimizers share: options, clipping, following a schedule, state, flat memory.
 
 import { expect } from "chai";
 import {
@@ -6,7 +6,6 @@ import {
   Adam,
   AdamW,
   add,
-  constantSchedule,
   cosine,
   f32,
   Linear,
@@ -176,7 +175,6 @@ onEachDevice("optimizers", (device) => {
     await expectError("ADASTEP_ARGUMENT", /factor at step 0.*NaN/, () =>
       step.run({ x: new Float32Array(1) }),
     );
-    await expectError("ADASTEP_ARGUMENT", /schedule.then/, () => warmup(2).then(((s: number) => s) as never));
     await expectError("ADASTEP_ARGUMENT", /"clips"/, () =>
       device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clips: 1 } as never)),
     );
@@ -203,24 +201,5 @@ onEachDevice("optimizers", (device) => {
       value.dispose();
       grad?.dispose();
     }
-  });
-});
-
-describe("schedules", () => {
-  it("are pure functions of the step", async () => {
-    expect(constantSchedule(0.5)(1e6)).to.equal(0.5);
-    expect([0, 1, 2, 3, 9].map(warmup(4))).to.deep.equal([0.25, 0.5, 0.75, 1, 1]);
-    const c = cosine({ steps: 10 });
-    expect(c(0)).to.equal(1);
-    expect(c(5)).to.be.closeTo(0.5, 1e-12);
-    expect(c(10)).to.be.closeTo(0, 1e-12);
-    expect(c(11)).to.equal(c(10));
-    const both = warmup(2)
-      .then(cosine({ steps: 2, to: 0.1 }))
-      .then(constantSchedule(0.01));
-    expect([0, 1, 2, 3, 4, 100].map((step) => both(step))).to.deep.equal([0.5, 1, 1, 0.55, 0.01, 0.01]);
-    await expectError("ADASTEP_ARGUMENT", /warmup: 'steps'.*0/, () => warmup(0));
-    await expectError("ADASTEP_ARGUMENT", /cosine: 'steps'.*1\.5/, () => cosine({ steps: 1.5 }));
-    await expectError("ADASTEP_ARGUMENT", /"from"/, () => cosine({ steps: 1, from: 0 } as never));
   });
 });
