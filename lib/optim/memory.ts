@@ -43,6 +43,7 @@ export class OptimizerMemory {
   readonly sums: DeviceBuffer<"f32">;
   readonly totals: DeviceBuffer<"f32">;
   readonly #owned: DeviceBuffer[] = [];
+  readonly #shared = new Map<string, DeviceBuffer>();
   #gradientBytes = 0;
   #stateBytes = 0;
 
@@ -68,6 +69,15 @@ export class OptimizerMemory {
   /** Makes a buffer end with this memory. */
   own<B extends DeviceBuffer>(buffer: B): B {
     this.#owned.push(buffer);
+    return buffer;
+  }
+
+  /** A buffer that all steps share, by name: made by the first that needs it. */
+  shared<B extends DeviceBuffer>(name: string, make: () => B): B {
+    const known = this.#shared.get(name) as B | undefined;
+    if (known) return known;
+    const buffer = this.own(make());
+    this.#shared.set(name, buffer);
     return buffer;
   }
 

@@ -41,16 +41,16 @@ export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: St
       recorder.emit("gradientSums", { ...tilesOf(memory, run), ...gradientOf(run) });
     recordFold(recorder, memory, STEP.gradientSums);
   }
-  const snapshots = slots > 0 ? memory.own(device.alloc("f64", [slots * running.length])) : undefined;
+  const ringOf = (): DeviceBuffer<"f64"> => device.alloc("f64", [slots * running.length]);
+  const snapshots = slots > 0 ? memory.shared(`${slots} running`, ringOf) : undefined;
   const { hyper, settings, loss } = plan;
   const known = plan.needsNorm ? totals : undefined;
   const words = { hyper, running, settings, guard, snapshots, loss, totals: known, norm, prepared };
   recorder.emit("advance", { rule, groups, slots, ...words });
 
   const count = layout.segments.length;
-  const perSegment = (): DeviceBuffer<"f32"> => memory.own(device.alloc("f32", [count]));
   const settle = (fn: string, limit: number): DeviceBuffer<"f32"> => {
-    const factors = perSegment();
+    const factors = memory.shared(fn, () => device.alloc("f32", [count]));
     const fields = {
       fn,
       rule,
@@ -143,14 +143,17 @@ function updateOf(memory: OptimizerMemory, run: RunMemory, { rule, seed }: StepP
   };
 }
 
-function recordSnapshots(recorder: Recorder, memory: OptimizerMemory, run: RunMemory, slots: number): void {
-  const whole = [
-    run.run.value,
-    ...run.states.flatMap(({ data, largest }) => [data, ...(largest ? [largest] : [])]),
-  ];
-  for (const data of [...whole, ...(run.average ? [run.average] : [])]) {
+function recordSnapshots(
+  recorder: Recorder,
+  memory: OptimizerMemory,
+  { run, states, average }: RunMemory,
+  slots: number,
+): void {
+  const kept = states.flatMap(({ data, largest }) => (largest ? [data, largest] : [data]));
+  for (const [i, data] of [run.value, ...kept, ...(average ? [average] : [])].entries()) {
     const bytes = Math.floor(data.byteLength / 4) * 4;
-    const ring = memory.own(memory.device.allocUninitialized("u8", [slots * bytes]));
+    const name = `${slots} of ${run.firstSegment}.${i}`;
+    const ring = memory.shared(name, () => memory.device.allocUninitialized("u8", [slots * bytes]));
     recorder.emit("snapshot", { bytes, slots, prepared: memory.prepared, data, ring });
   }
 }
