@@ -136,8 +136,7 @@ void runExit(Warp& w, const Instruction&, u32 mask) { w.exit(mask); }
 void runTrap(Warp& w, const Instruction& i, u32 mask) {
   reportFault(w, i, __builtin_ctz(mask), kLaunchFailed, "trap", "none");
 }
-// What this block wrote before is now ordered before what it does next: see exec/global_access.cc.
-void runFence(Warp& w, const Instruction&, u32) { w.block->worker->fenced = true; }
+void runFence(Warp& w, const Instruction&, u32 mask) { fence(w, mask); }
 void runNothing(Warp&, const Instruction&, u32) {}
 
 void decodeSleep(Decoder& decoder, const Statement& s, Instruction& i) {
