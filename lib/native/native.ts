@@ -3,6 +3,12 @@
 import { type AdastepError, makeError } from "../errors.js";
 import { load } from "./load.js";
 
+/**
+ * `ADASTEP_POOL=exact`, for memory checkers: whatever shares a block of device memory otherwise gets one of its own, of
+ * exactly its size, and the addon keeps none for reuse. So an overrun hits nobody's memory unseen.
+ */
+export const EXACT_MEMORY = process.env.ADASTEP_POOL === "exact";
+
 export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 /** A device as the machine offers it. */

@@ -5,6 +5,7 @@ import type { DeviceBuffer } from "../device/buffer.js";
 import { Device } from "../device/device.js";
 import { checkShape, countOf, type Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import { EXACT_MEMORY } from "../native/native.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -51,7 +52,7 @@ const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that v
  * ```
  */
 export abstract class Module {
-  #arena: DeviceBuffer<"f32"> | undefined;
+  #owned: readonly DeviceBuffer[] = [];
 
   /** Records what the model does to `x`, inside `device.program(...)`. */
   abstract forward(x: Value): Tensor;
@@ -105,10 +106,13 @@ export abstract class Module {
       starts.push(total);
       total += Math.ceil(countOf(shape) / PAD) * PAD;
     }
-    const arena = device.alloc("f32", [total]);
-    this.#arena = arena;
+    const arena = EXACT_MEMORY ? undefined : device.alloc("f32", [total]);
+    const values = entries.map(
+      ([, { shape }], i) => arena?.view(starts[i] as number, shape) ?? device.alloc("f32", shape),
+    );
+    this.#owned = arena ? [arena] : values;
     entries.forEach(([name, declared], stream) => {
-      const value = arena.view(starts[stream] as number, declared.shape);
+      const value = values[stream] as DeviceBuffer<"f32">;
       declared.init(value, { seed, stream });
       declared.placed = new Parameter(name, value);
     });
@@ -158,7 +162,7 @@ export abstract class Module {
 
   /** Frees the parameters. */
   dispose(): void {
-    this.#arena?.dispose();
+    for (const buffer of this.#owned) buffer.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -108,7 +108,8 @@ onEachDevice("optimizers", (device) => {
     const batch = (i: number) => ({ x: floats(i, 20), y: floats(i + 99, 12) });
     const one = make();
     const updates = String(one.step).match(/ update /g) ?? [];
-    expect(updates, "one update for all parameters").to.have.length(1);
+    // One for all parameters, as they lie in one block, except where each buffer has memory of its own.
+    expect(updates).to.have.length(process.env.ADASTEP_POOL === "exact" ? 4 : 1);
     for (let i = 0; i < 10; i++) await one.step.run(batch(i));
     const two = make();
     two.model.load(await one.model.state());
