@@ -90,7 +90,8 @@ void decodeAtomic(Decoder& decoder, const Statement& s, Instruction& i, bool ret
   std::vector<std::string> parts = splitModifiers(s.opcode);
   if (parts.size() < 3) decoder.fail("an atomic without an operation");
   auto found = operations().find(parts[parts.size() - 2] + "." + parts.back());
-  if (found == operations().end()) decoder.fail("unknown atomic operation (exec/atomic_ops.cc)");
+  if (found == operations().end())
+    decoder.fail("unknown atomic operation (test/emulator/exec/atomic_ops.cc)");
   bool ofBlock = false;
   for (size_t p = 1; p + 2 < parts.size(); ++p) {
     auto space = kSpaces.find(parts[p]);
@@ -103,7 +104,7 @@ void decodeAtomic(Decoder& decoder, const Statement& s, Instruction& i, bool ret
     if (space != kSpaces.end()) {
       form.space = space->second;
     } else if (!order && !scope) {
-      decoder.fail("unknown modifier ." + parts[p] + " (exec/atomic_ops.cc)");
+      decoder.fail("unknown modifier ." + parts[p] + " (test/emulator/exec/atomic_ops.cc)");
     }
   }
   form.releases &= !ofBlock;

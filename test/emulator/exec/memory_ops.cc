@@ -144,10 +144,10 @@ void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, Memo
     } else if (word == "cta") {
       ofBlock = true;
     } else if (!kCacheWords.count(word) && !(form.atomic && kScopeWords.count(word))) {
-      decoder.fail("unknown modifier ." + word + " (exec/memory_ops.cc)");
+      decoder.fail("unknown modifier ." + word + " (test/emulator/exec/memory_ops.cc)");
     }
   }
-  if (ofBlock && !form.atomic) decoder.fail("a scope without an order (exec/memory_ops.cc)");
+  if (ofBlock && !form.atomic) decoder.fail("a scope without an order (test/emulator/exec/memory_ops.cc)");
   form.releases &= !ofBlock;
   form.acquires &= !ofBlock;
 }
