@@ -41,16 +41,20 @@ std::vector<std::string> splitModifiers(const std::string& opcode) {
   return parts;
 }
 
+std::string Program::place(u32 file, u32 line) const {
+  auto found = module->files.find(file);
+  std::string name = found == module->files.end() ? "?" : found->second;
+  return name.substr(name.rfind('/') + 1) + ":" + std::to_string(line);
+}
+
+std::string Program::place(u32 index) const {
+  const Statement& s = *origins[index].statement;
+  return s.source.file ? place(s.source.file, s.source.line) : "PTX line " + std::to_string(s.ptxLine);
+}
+
 std::string Program::describe(u32 index) const {
-  const Origin& origin = origins[index];
-  const Statement& s = *origin.statement;
-  auto place = [&](u32 file, u32 line) {
-    auto found = module->files.find(file);
-    std::string name = found == module->files.end() ? "?" : found->second;
-    return name.substr(name.rfind('/') + 1) + ":" + std::to_string(line);
-  };
-  std::string where =
-      s.source.file ? place(s.source.file, s.source.line) : "PTX line " + std::to_string(s.ptxLine);
+  const Statement& s = *origins[index].statement;
+  std::string where = place(index);
   if (s.source.callerFile) where += " (inlined at " + place(s.source.callerFile, s.source.callerLine) + ")";
   return "kernel " + kernel->name + ", " + where + ", " + s.opcode;
 }

@@ -96,7 +96,11 @@ struct Program {
   };
   std::vector<Special> specials;  // %tid.x and its like, filled when a warp starts
 
-  std::string describe(u32 index) const;  // "file.cu:12 ld.global.f32"
+  std::string place(u32 index) const;     // "file.cu:12", or without line info "PTX line 34"
+  std::string describe(u32 index) const;  // with the kernel and the opcode
+
+ private:
+  std::string place(u32 file, u32 line) const;
 };
 
 }  // namespace emulator

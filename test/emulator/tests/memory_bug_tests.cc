@@ -100,6 +100,14 @@ EMULATOR_TEST(shuffleMasks) {
           "setp.lt.u32 %p1, %r1, 16;\n@%p1 shfl.sync.bfly.b32 %r5, %r1, 1, 31, -1;", 1, 32);
 }
 
+// With line info a report names the line, and where the function that holds it was inlined.
+EMULATOR_TEST(reportsNameSourceLines) {
+  planted(719, "kernel test, bug.cu:42, st.global.u32",
+          ".loc 1 41 3\nadd.u32 %r9, %r1, 1;\n.loc 1 42 7\nst.global.u32 [%rd1], %r1;");
+  planted(719, "kernel test, helper.cuh:7 (inlined at bug.cu:50), st.global.u32",
+          ".loc 2 7 3, function_name $L__info, inlined_at 1 50 3\nst.global.u32 [%rd1], %r1;");
+}
+
 EMULATOR_TEST(errorsStay) {
   Device device;
   u64 buffer = device.upload(std::vector<u32>(64, 1));
