@@ -24,6 +24,7 @@ struct Checker {
   RaceTag self;         // of this warp now, in lane 0
   u32 manyBlocks;       // the block in the tag of what several blocks read
   u32 granule;
+  bool several = false;  // lanes access the same bytes: whoever did before, one of them is another
 
   Checker(Warp& w, const Instruction& i, const MemoryForm& f) : warp(w), instruction(i), form(f) {
     const Launch& launch = *w.block->launch;
@@ -43,7 +44,7 @@ struct Checker {
   bool ordered(RaceTag tag, u32 otherWarp, int otherLane, RaceTag me) const {
     if (!isOwn(tag))
       return warp.block->acquired.covers(warp.index, {launchBlock(tag), otherWarp, otherLane, time(tag)});
-    bool sameThread = otherWarp == warp.index && otherLane == static_cast<int>(lane(me));
+    bool sameThread = !several && otherWarp == warp.index && otherLane == static_cast<int>(lane(me));
     return sameThread || time(tag) < warp.block->order.ordered(warp.index, otherWarp);
   }
 
@@ -90,8 +91,8 @@ struct Checker {
     }
   }
 
-  // `lane` accesses the first byte, and the following lanes the rest; or several the same bytes.
-  void checkPart(u64 at, u64 bytes, u32 lane, bool shared) const {
+  // `lane` accesses the first byte, and the following lanes the rest; or `several` lanes the same bytes.
+  void checkPart(u64 at, u64 bytes, u32 lane) const {
     const Arena& arena = Arena::instance();
     RaceTags here = arena.tags(at, granule), begin = arena.tags(at / kLineBytes * kLineBytes, granule);
     u64 count = std::max<u64>(1, bytes / granule), all = kLineBytes / granule;
@@ -100,7 +101,7 @@ struct Checker {
     LinePart reader{&here.line->reader, here.reader, begin.reader, count, all, offset, granule};
     Touch touch(self | RaceTag{lane} << kLaneAt, form.bytes(), granule);
     RaceTag settled = late() ? 0 : RaceTag{warp.block->order.settled(warp.index)} << kTimeAt;
-    RaceTag sameThread = late() ? 0 : kThread | kBlock;
+    RaceTag sameThread = late() || several ? 0 : kThread | kBlock;
     auto harmless = [&](RaceTag tag, RaceTag me) {
       bool mine = ((tag ^ me) & sameThread) == 0 && kind(tag) <= kAtomic;
       return (tag < launchBegin) | (tag - own < settled) | (mine & (sameThread != 0));
@@ -108,14 +109,14 @@ struct Checker {
     if (!writer.all(touch, harmless) || (form.store && !reader.all(touch, harmless)))
       lookCloser(at, writer, reader, touch);
     if (form.store) {
-      if (shared && !form.atomic)
+      if (several && !form.atomic)
         reportFault(warp, instruction, static_cast<int>(lane), kLaunchFailed,
                     "global race: write after a write by another thread of its warp at once",
                     hex(at) + ": " + Arena::instance().describe(at));
       touch.first |= form.atomic ? kAtomic : kOne;
       writer.assign(touch);
     } else if (!form.atomic) {
-      touch.first |= shared ? kLanes : kOne;
+      touch.first |= several ? kLanes : kOne;
       reader.addReader(touch, [&](RaceTag tag, RaceTag me) { return withReader(tag, me); });
     }
   }
@@ -140,10 +141,11 @@ struct Checker {
 void checkGlobalRaces(Warp& warp, const Instruction& i, const MemoryForm& form, const Runs& runs) {
   Checker checker(warp, i, form);
   for (int r = 0; r < runs.count; ++r) {
+    checker.several = runs.shared[r];
     for (u64 at = runs.at[r], end = at + runs.bytes[r]; at < end;) {
       u64 bytes = std::min(end, (at / kLineBytes + 1) * kLineBytes) - at;
       u32 lane = static_cast<u32>(runs.lane[r]) + static_cast<u32>((at - runs.at[r]) / form.bytes());
-      checker.checkPart(at, bytes, lane, runs.shared[r]);
+      checker.checkPart(at, bytes, lane);
       at += bytes;
     }
   }

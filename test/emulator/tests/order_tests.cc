@@ -62,6 +62,12 @@ EMULATOR_TEST(globalBroadcastRaces) {
   }
 }
 
+// The reader of what it wrote itself, but together with the other lanes.
+EMULATOR_TEST(globalBroadcastOfOnesOwn) {
+  const std::string write = "setp.eq.u32 %p1, %r1, 0;\n@%p1 st.global.u32 [%rd1], %r1;\n";
+  planted(719, "global race: read after a write by thread 0", write + "ld.global.u32 %r5, [%rd1];\n", 1, 32);
+}
+
 // Vectors: lanes lie otherwise along a line than those of scalars.
 EMULATOR_TEST(globalRacesOfVectors) {
   const std::string wide = "shl.b64 %rd7, %rd2, 2;\nadd.s64 %rd8, %rd1, %rd7;\n";
@@ -78,7 +84,7 @@ EMULATOR_TEST(globalRacesOfVectors) {
 EMULATOR_TEST(globalAtomicsInABlock) {
   clean("red.global.add.u32 [%rd1], 1;");
   clean("red.global.add.u32 [%rd1], 1;\nbar.sync 0;\nld.global.u32 %r5, [%rd1];");
-  planted(719, "global race: write after a read by warp 0",
+  planted(719, "global race: read after a write by an atomic of thread",
           "red.global.add.u32 [%rd1], 1;\nld.global.u32 %r5, [%rd1];");
 }
 
