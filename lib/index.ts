@@ -49,7 +49,7 @@ export type {
 } from "./optim/guard.js";
 export { Lion, type LionOptions } from "./optim/lion.js";
 export { NAdam, type NAdamOptions } from "./optim/nadam.js";
-export { type Group, Optimizer, type OptimizerState, type StorageOptions } from "./optim/optimizer.js";
+export { type Group, Optimizer, type StorageOptions } from "./optim/optimizer.js";
 export type { Precision } from "./optim/precision.js";
 export { RAdam, type RAdamOptions } from "./optim/radam.js";
 export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
@@ -85,6 +85,7 @@ export {
 } from "./optim/schedule/warmup.js";
 export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
+export type { LoadOptions, LoadReport, OptimizerState } from "./optim/state.js";
 export type { Telemetry } from "./optim/telemetry.js";
 export { dropout } from "./tensor/dropout.js";
 export {

@@ -19,6 +19,14 @@ import { checkParameters, layOut } from "./layout.js";
 import { OptimizerMemory } from "./memory.js";
 import type { Precision } from "./precision.js";
 import { recordStep } from "./record.js";
+import {
+  fitState,
+  type LoadOptions,
+  type LoadReport,
+  type OptimizerState,
+  readState,
+  type StateTarget,
+} from "./state.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
 
 /** How the state of an optimizer is kept. */
@@ -37,19 +45,6 @@ const STORAGE = ["precision", "average", "seed"] as const;
 export interface Group {
   readonly params: readonly Parameter[];
   lr: number;
-}
-
-/** Everything that continues an optimizer. */
-export interface OptimizerState {
-  /** Steps tried: what schedules go by. */
-  readonly step: number;
-  /** Per group: the rule's running scalars (steps taken, powers of the betas). */
-  readonly running: readonly (readonly number[])[];
-  /** What the guard remembers. */
-  readonly guard: readonly number[];
-  /** Per group. */
-  readonly lr: readonly number[];
-  readonly parameters: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
 }
 
 /**
@@ -255,58 +250,27 @@ export abstract class Optimizer {
   }
 
   /** State by parameter name, with PyTorch's names: `{ "0.weight": { exp_avg, exp_avg_sq } }`, and the running scalars. */
-  async state(): Promise<OptimizerState> {
-    // Everything is enqueued before the first wait: a step that is taken meanwhile does not show.
-    const [step, lr] = [this.#steps, this.groups.map((group) => group.lr)];
-    const [reading, guarding] = [this.#memory.running.read(), this.#memory.guard.read()];
-    const parameters = await this.#memory.readStates();
-    const [running, guard] = [await reading, await guarding];
-    const size = running.length / this.groups.length;
-    const rows = this.groups.map((_, i) => [...running.subarray(i * size, (i + 1) * size)]);
-    return { step, running: rows, guard: [...guard], lr, parameters };
+  state(): Promise<OptimizerState> {
+    return readState(this.#stateTarget, this.#steps);
   }
 
-  /** Takes over the state that `state()` gave; names and sizes must be exactly those of this optimizer. */
-  load(state: OptimizerState): void {
-    const owner = `${this.#owner}.load`;
-    const { running, guard } = this.#memory;
-    const lists = [state?.running, state?.lr, state?.guard];
-    if (!lists.every(Array.isArray) || state.lr.length !== this.groups.length) {
-      throw new ArgumentError({
-        argument: `${owner}: 'state'`,
-        got: describe(state),
-        accepted: `a state of ${this.groups.length} group(s) as state() gives it`,
-      });
-    }
-    const step = checkInteger(`${owner}: 'step'`, state.step, 0);
-    const lrs = state.lr.map((lr) => checkNumber(`${owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0));
-    const words = (name: string, values: readonly number[], length: number): Float64Array => {
-      const numbers = Array.from(values, (v) =>
-        checkNumber(`${owner}: '${name}'`, v, "a finite number", () => true),
-      );
-      if (numbers.length === length) return Float64Array.from(numbers);
-      throw new ArgumentError({
-        argument: `${owner}: '${name}'`,
-        got: describe(values),
-        accepted: `${length} numbers`,
-      });
-    };
-    const scalars = words("running", state.running.flat(), running.length);
-    const remembered = words("guard", state.guard, guard.length);
-    this.#memory.checkStates(owner, state.parameters);
-    remembered[GUARD.kept] = 0; // snapshots are not a part of the state
-    remembered[GUARD.untilSnapshot] = 0;
-    this.#memory.writeStates(state.parameters);
-    running.write(scalars);
-    guard.write(remembered);
-    this.#memory.prepared
-      .view(STEP.control - 1, [1])
-      .write(Float32Array.of(remembered[GUARD.lossScale] as number));
-    this.groups.forEach((group, i) => {
-      group.lr = lrs[i] as number;
-    });
-    this.#events = remembered[GUARD.decisions] as number;
-    this.#steps = step;
+  /**
+   * Takes over the state that `state()` gave, of an optimizer on any device, in any precision and order. Parameters may be grouped
+   * otherwise if those that come together have taken the same steps; such a group keeps its lr. A state that is kept in less than
+   * f32 is rounded to the nearest.
+   * @throws ArgumentError or ShapeError for a state of another rule, or that does not fit; the optimizer is then as it was
+   */
+  load(state: OptimizerState, options: LoadOptions = {}): LoadReport {
+    const fitted = fitState(`${this.#owner}.load`, state, options, this.#stateTarget);
+    fitted.write();
+    this.#events = fitted.decisions;
+    this.#steps = fitted.step;
+    return fitted.report;
+  }
+
+  get #stateTarget(): StateTarget {
+    const [{ rule }] = this.#setups as [RuleSetup];
+    return { rule, groups: this.groups, memory: this.#memory };
   }
 
   /** Frees gradients and state. */
