@@ -128,4 +128,5 @@ export type { InputColumns } from "./train/feed.js";
 export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/options.js";
 export type { Prediction } from "./train/predict.js";
 export { loadModel, saveModel } from "./train/save.js";
+export { type LoadedOptimizer, loadOptimizer, saveOptimizer } from "./train/save-optimizer.js";
 export { type FitResult, Trainer } from "./train/trainer.js";

@@ -4,17 +4,17 @@ import { expect } from "chai";
 import {
   Adam,
   AdamW,
-  type AdamWOptions,
   Device,
   type Optimizer,
   type Parameter,
+  type Precision,
   parameter,
   SGD,
-  type StorageOptions,
 } from "../../lib/index.js";
 import { deviceNames, onEachDevice } from "../support/devices.js";
 import { expectError } from "../support/errors.js";
 import { floats } from "../support/numbers.js";
+import { construct } from "./variants.js";
 
 const SIZES: Readonly<Record<string, number>> = { a: 300, b: 5, constructor: 17 };
 const NAMES = Object.keys(SIZES);
@@ -180,7 +180,7 @@ onEachDevice("state of optimizers", (device) => {
     const state = await one.state();
 
     const parameters = make(device(), ["b", "constructor"], true);
-    using two = new Adam(parameters, { lr: 0.2, average: 0.5 });
+    using two = construct("Adam", parameters, { lr: 0.2, average: 0.5 });
     step(parameters, two, [1]);
     const missing = ["b.average", "constructor.exp_avg", "constructor.exp_avg_sq", "constructor.average"];
     const unexpected = ["a.exp_avg", "a.exp_avg_sq"];
@@ -214,7 +214,7 @@ onEachDevice("state of optimizers", (device) => {
   });
 
   it("moves between precisions: f32 to the nearest, and back and forth without a loss", async () => {
-    const make1 = (precision: "f32" | "bf16" | "u8") => new Adam(make(device(), NAMES, true), { precision });
+    const make1 = (precision: Precision) => construct("Adam", make(device(), NAMES, true), { precision });
     const parameters = make(device(), NAMES, true);
     using exact = new Adam(parameters, { lr: 0.1 });
     step(parameters, exact, [1, 2, 3]);
@@ -245,7 +245,7 @@ describe("state of optimizers, between devices", () => {
     if (other === undefined) return this.skip();
     using gpu = await Device.open(other);
     using cpu = await Device.open("cpu");
-    const options: AdamWOptions & StorageOptions = { lr: 0.01, average: 0.9, amsgrad: true };
+    const options = { lr: 0.01, average: 0.9, amsgrad: true };
     const run = async (devices: readonly Device[]): Promise<unknown> => {
       let values: Readonly<Record<string, Float32Array>> | undefined;
       let state: Awaited<ReturnType<Optimizer["state"]>> | undefined;
