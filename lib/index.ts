@@ -87,6 +87,7 @@ export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedu
 export { SGD, type SGDOptions } from "./optim/sgd.js";
 export type { LoadOptions, LoadReport, OptimizerState } from "./optim/state.js";
 export type { Telemetry } from "./optim/telemetry.js";
+export { importTorchState, type TorchStateOptions, type TorchTensor } from "./optim/torch-state.js";
 export { dropout } from "./tensor/dropout.js";
 export {
   abs,

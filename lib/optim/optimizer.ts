@@ -56,7 +56,8 @@ export abstract class Optimizer {
   readonly groups: readonly Group[];
   readonly device: Device;
   readonly #owner: string;
-  readonly #setups: readonly RuleSetup[];
+  /** Internal: of each group. */
+  readonly setups: readonly RuleSetup[];
   readonly #memory: OptimizerMemory;
   readonly #average: number | undefined;
   readonly #seed: number;
@@ -75,9 +76,9 @@ export abstract class Optimizer {
     this.device = checked.device;
     const grouped = groupUp(owner, checked.parameters, options, family);
     const storage = checkStorage(owner, options);
-    this.#setups = grouped.map(({ setup }) => setup);
+    this.setups = grouped.map(({ setup }) => setup);
     this.groups = grouped.map(({ params, setup }) => ({ params, lr: setup.lr }));
-    const [first] = this.#setups as [RuleSetup];
+    const [first] = this.setups as [RuleSetup];
     const rule = ruleOf(first.rule);
     const groupOf = (parameter: Parameter): number =>
       this.groups.findIndex(({ params }) => params.includes(parameter));
@@ -96,7 +97,7 @@ export abstract class Optimizer {
       initial: first.initialState,
       average: storage.average !== undefined,
       groups: this.groups.length,
-      running: this.#setups.flatMap(({ running }) => [...running]),
+      running: this.setups.flatMap(({ running }) => [...running]),
       row: STEP.rowHead + rule.step,
       guard: newGuard(1),
     });
@@ -167,7 +168,7 @@ export abstract class Optimizer {
       guard,
       lossScale,
     };
-    const [{ rule, trustRatio = false }] = this.#setups as [RuleSetup];
+    const [{ rule, trustRatio = false }] = this.setups as [RuleSetup];
     const hyper = recorder.supplied(this.groups.length * ruleOf(rule).hyper, () => this.#hyper(step));
     const settings = recorder.supplied(STEP.settings, () => settingsOf(steering));
     const gradNorm = recordStep(recorder, this.#memory, {
@@ -197,7 +198,7 @@ export abstract class Optimizer {
     checkNumber(at, factor, "a number, 0 or more", (v) => v >= 0);
     return this.groups.flatMap(({ lr }, i) => {
       checkNumber(`${this.#owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0);
-      const { weightDecay, maximize, hyper } = this.#setups[i] as RuleSetup;
+      const { weightDecay, maximize, hyper } = this.setups[i] as RuleSetup;
       return [lr * factor, weightDecay, Number(maximize), ...hyper];
     });
   }
@@ -207,7 +208,7 @@ export abstract class Optimizer {
    * enqueued before.
    */
   telemetry(): Promise<Telemetry[]> {
-    const [{ rule, running }] = this.#setups as [RuleSetup];
+    const [{ rule, running }] = this.setups as [RuleSetup];
     return telemetryOf(this.#memory, ruleOf(rule), running.length);
   }
 
@@ -269,7 +270,7 @@ export abstract class Optimizer {
   }
 
   get #stateTarget(): StateTarget {
-    const [{ rule }] = this.#setups as [RuleSetup];
+    const [{ rule }] = this.setups as [RuleSetup];
     return { rule, groups: this.groups, memory: this.#memory };
   }
 
