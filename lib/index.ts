@@ -126,6 +126,13 @@ export { type Scalar, Tensor } from "./tensor/tensor.js";
 export { describeModel } from "./train/describe.js";
 export type { EndEvent, EpochEvent, EvalEvent, Evaluation, StepEvent, TrainerEvent } from "./train/events.js";
 export type { InputColumns } from "./train/feed.js";
+export type { LearningRateReading } from "./train/lr-curve.js";
+export {
+  type FindLearningRateOptions,
+  type FoundLearningRate,
+  findLearningRate,
+  type LearningRatePoint,
+} from "./train/lr-finder.js";
 export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/options.js";
 export type { Prediction } from "./train/predict.js";
 export { loadModel, saveModel } from "./train/save.js";

@@ -36,6 +36,12 @@ export interface StateSlot {
   restart(): void;
 }
 
+/** Parameters and optimizer as they were. */
+export interface Kept extends Disposable {
+  /** Enqueues that they become that again. */
+  restore(): void;
+}
+
 /** The memory of one run. */
 export interface RunMemory {
   readonly run: Run;
@@ -57,6 +63,8 @@ export class OptimizerMemory {
   readonly totals: DeviceBuffer<"f32">;
   readonly #owned: DeviceBuffer[] = [];
   readonly #shared = new Map<string, DeviceBuffer>();
+  /** How many of them a step may read that did not write them before: not what `shared` makes. */
+  readonly #lasting: number;
   #gradientBytes = 0;
   #stateBytes = 0;
 
@@ -77,6 +85,7 @@ export class OptimizerMemory {
     this.totals = this.own(device.alloc("f32", [STEP.sums]));
     this.runs = layout.runs.map((run) => this.#allocateRun(run));
     this.fillAverage();
+    this.#lasting = this.#owned.length;
   }
 
   /** Makes a buffer end with this memory. */
@@ -173,6 +182,26 @@ export class OptimizerMemory {
         restart: () => average.copyFrom(parameter.value),
       };
     }
+  }
+
+  /** Copies parameters and everything else that steps change, on the device. */
+  keep(): Kept {
+    const held: DeviceBuffer[] = [...this.parameters()].map(({ value }) => value);
+    held.push(...this.#owned.slice(0, this.#lasting));
+    const copies: DeviceBuffer[] = [];
+    const dispose = (): void => copies.forEach((copy) => void copy.dispose());
+    try {
+      for (const buffer of held) {
+        const copy: DeviceBuffer = this.device.allocUninitialized(buffer.dtype, [buffer.length]);
+        copies.push(copy);
+        copy.copyFrom(buffer);
+      }
+    } catch (error) {
+      dispose();
+      throw error;
+    }
+    const restore = (): void => held.forEach((buffer, i) => void buffer.copyFrom(copies[i] as DeviceBuffer));
+    return { restore, [Symbol.dispose]: dispose };
   }
 
   dispose(): void {

@@ -16,7 +16,7 @@ import { type CheckedStep, checkStep, type StepOptions } from "./clip.js";
 import { type CommonOptions, type Family, type RuleSetup, setUp, type WithGroups } from "./family.js";
 import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, slotsOf } from "./guard.js";
 import { checkParameters, layOut } from "./layout.js";
-import { OptimizerMemory } from "./memory.js";
+import { type Kept, OptimizerMemory } from "./memory.js";
 import type { Precision } from "./precision.js";
 import { recordStep } from "./record.js";
 import {
@@ -267,6 +267,19 @@ export abstract class Optimizer {
     this.#events = fitted.decisions;
     this.#steps = fitted.step;
     return fitted.report;
+  }
+
+  /** Internal: holds parameters and state as they are now, for tools that try steps and take them back. */
+  keep(): Kept {
+    const memory = this.#memory.keep();
+    const [steps, events] = [this.#steps, this.#events];
+    const lrs = this.groups.map(({ lr }) => lr);
+    const restore = (): void => {
+      memory.restore();
+      [this.#steps, this.#events] = [steps, events];
+      for (const [i, group] of this.groups.entries()) group.lr = lrs[i] as number;
+    };
+    return { restore, [Symbol.dispose]: () => memory[Symbol.dispose]() };
   }
 
   get #stateTarget(): StateTarget {
