@@ -137,4 +137,22 @@ export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/option
 export type { Prediction } from "./train/predict.js";
 export { loadModel, saveModel } from "./train/save.js";
 export { type LoadedOptimizer, loadOptimizer, saveOptimizer } from "./train/save-optimizer.js";
+export {
+  type Figures,
+  type SweepEndEvent,
+  type SweepEvent,
+  type SweepOptions,
+  sweep,
+  type Trial,
+  type TrialEvent,
+} from "./train/sweep.js";
+export {
+  type OptimizerSummary,
+  type Score,
+  type SweepPoint,
+  summarizeSweep,
+  type TrialResult,
+  type UsableRange,
+} from "./train/sweep-summary.js";
 export { type FitResult, Trainer } from "./train/trainer.js";
+export { type TrainingTrialOptions, trainingTrial } from "./train/training-trial.js";
