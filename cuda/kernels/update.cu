@@ -162,6 +162,7 @@ struct TileUpdate {
 #pragma unroll
         for (int e = 0; e < 4; e++) most = max_(most, e < valid(q) ? abs_(from[q][e]) : 0.0f);
       most = fold_warp<MaxFold>(most);
+      __syncwarp();  // the scale before was read by all lanes: a shuffle orders no memory
       if (threadIdx.x % kLanes == 0) op.largest[kState].data[(tile.state + first) / kScaleBlock] = most;
       uint8_t* const to = typed<uint8_t>(op.state[kState].data, tile.state);
 #pragma unroll

@@ -235,6 +235,12 @@ onEachDevice("state of optimizers", (device) => {
       using again = make1(precision);
       again.load(await full.state());
       expect(await again.state()).to.deep.equal(rounded);
+
+      const [ours, theirs] = [low, again].map((o) => o.groups.flatMap(({ params }) => params));
+      step(ours ?? [], low, [4, 5]);
+      step(theirs ?? [], again, [4, 5]);
+      expect(await again.state(), "and goes on alike").to.deep.equal(await low.state());
+      expect(await valuesOf(theirs ?? [])).to.deep.equal(await valuesOf(ours ?? []));
     }
   });
 });
