@@ -49,7 +49,7 @@ export type {
 } from "./optim/guard.js";
 export { Lion, type LionOptions } from "./optim/lion.js";
 export { NAdam, type NAdamOptions } from "./optim/nadam.js";
-export { type Group, Optimizer, type OptimizerState, type StorageOptions } from "./optim/optimizer.js";
+export { type Group, Optimizer, type StorageOptions } from "./optim/optimizer.js";
 export type { Precision } from "./optim/precision.js";
 export { RAdam, type RAdamOptions } from "./optim/radam.js";
 export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
@@ -85,7 +85,9 @@ export {
 } from "./optim/schedule/warmup.js";
 export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
+export type { LoadOptions, LoadReport, OptimizerState } from "./optim/state.js";
 export type { Telemetry } from "./optim/telemetry.js";
+export { importTorchState, type TorchStateOptions, type TorchTensor } from "./optim/torch-state.js";
 export { dropout } from "./tensor/dropout.js";
 export {
   abs,
@@ -124,7 +126,33 @@ export { type Scalar, Tensor } from "./tensor/tensor.js";
 export { describeModel } from "./train/describe.js";
 export type { EndEvent, EpochEvent, EvalEvent, Evaluation, StepEvent, TrainerEvent } from "./train/events.js";
 export type { InputColumns } from "./train/feed.js";
+export type { LearningRateReading } from "./train/lr-curve.js";
+export {
+  type FindLearningRateOptions,
+  type FoundLearningRate,
+  findLearningRate,
+  type LearningRatePoint,
+} from "./train/lr-finder.js";
 export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/options.js";
 export type { Prediction } from "./train/predict.js";
 export { loadModel, saveModel } from "./train/save.js";
+export { type LoadedOptimizer, loadOptimizer, saveOptimizer } from "./train/save-optimizer.js";
+export {
+  type Figures,
+  type SweepEndEvent,
+  type SweepEvent,
+  type SweepOptions,
+  sweep,
+  type Trial,
+  type TrialEvent,
+} from "./train/sweep.js";
+export {
+  type OptimizerSummary,
+  type Score,
+  type SweepPoint,
+  summarizeSweep,
+  type TrialResult,
+  type UsableRange,
+} from "./train/sweep-summary.js";
 export { type FitResult, Trainer } from "./train/trainer.js";
+export { type TrainingTrialOptions, trainingTrial } from "./train/training-trial.js";

@@ -56,6 +56,7 @@ struct Lane {
 #pragma unroll
     for (int e = 0; e < 4; e++) most = max_(most, e < valid ? abs_(from[e]) : 0.0f);
     most = fold_warp<MaxFold>(most);
+    __syncwarp();  // the largest before was read by all lanes: a shuffle orders no memory
     if (threadIdx.x % kLanes == 0) op.largest[kState].data[block()] = most;
     store_u8<kState != Rule::kSecond>(typed<uint8_t>(data, 0), of(tile.state), most, drawn, kState, from);
   }

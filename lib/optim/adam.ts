@@ -1,7 +1,13 @@
 // Adam and AdamW: one rule, two placements of the weight decay; AMSGrad as an option of both.
 
 import type { Parameter } from "../tensor/parameter.js";
-import type { CommonOptions, DecayOptions, Family, WithGroups } from "./family.js";
+import {
+  advanceBetas,
+  type CommonOptions,
+  type DecayOptions,
+  type Family,
+  type WithGroups,
+} from "./family.js";
 import { Optimizer } from "./optimizer.js";
 import { atLeast0, betas, decoupled, flag, semantics } from "./specs.js";
 
@@ -43,6 +49,7 @@ const ADAM: Family<AdamOptions> = {
   rule: ruleOf,
   hyper: (options) => hyperOf(options, options.decoupled),
   running: [0, 1, 1],
+  advance: advanceBetas,
 };
 
 const ADAMW: Family<AdamWOptions> = {
@@ -51,6 +58,7 @@ const ADAMW: Family<AdamWOptions> = {
   rule: ruleOf,
   hyper: (options) => hyperOf(options, true),
   running: [0, 1, 1],
+  advance: advanceBetas,
 };
 
 /**

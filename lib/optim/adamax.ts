@@ -34,6 +34,7 @@ const FAMILY: Family<AdamaxOptions> = {
     Number(semantics === "keras"),
   ],
   running: [0, 1],
+  advance: ([step = 0, power = 1], { betas: [beta1] }) => [step + 1, power * beta1],
 };
 
 /**

@@ -57,6 +57,11 @@ export interface Family<O extends CommonOptions> {
   hyper(options: Required<O>): readonly number[];
   /** The rule's Running at step 0. */
   readonly running: readonly number[];
+  /**
+   * Advances Running by a step, as the rule's begin() does, if that takes no more than the options; for a step count alone it can be
+   * left out.
+   */
+  advance?(running: readonly number[], options: Required<O>): readonly number[];
   /** By name of the state. Default 0. */
   initialState?(options: Required<O>): Readonly<Record<string, InitialState>>;
   /** Whether the update of each parameter is scaled by the ratio of its norm to that of the update (LAMB). Default false. */
@@ -66,13 +71,24 @@ export interface Family<O extends CommonOptions> {
 /** What a rule starts with, from one set of options. */
 export interface RuleSetup {
   readonly rule: string;
+  readonly semantics: Semantics;
   readonly lr: number;
   readonly weightDecay: number;
   readonly maximize: boolean;
   readonly hyper: readonly number[];
   readonly running: readonly number[];
+  /** Running after so many steps; undefined if it depends on more than their number. */
+  runningAfter(steps: number): readonly number[] | undefined;
   readonly initialState: Readonly<Record<string, InitialState>>;
   readonly trustRatio: boolean;
+}
+
+/** `advance` of a rule whose Running is the step count and the powers of both betas, as Adam's. */
+export function advanceBetas(
+  [step = 0, power1 = 1, power2 = 1]: readonly number[],
+  { betas: [beta1, beta2] }: { readonly betas: readonly [number, number] },
+): readonly number[] {
+  return [step + 1, power1 * beta1, power2 * beta2];
 }
 
 /** All options, checked, with the defaults of the chosen semantics for those that are not given. */
@@ -100,14 +116,22 @@ export function resolve<O extends CommonOptions>(
 /** The rule and its numbers for given options. */
 export function setUp<O extends CommonOptions>(family: Family<O>, owner: string, given: unknown): RuleSetup {
   const options = resolve(family, owner, given);
-  const { lr, weightDecay, maximize } = options as Required<CommonOptions>;
+  const { lr, weightDecay, maximize, semantics } = options as Required<CommonOptions>;
   return {
     rule: family.rule(options),
+    semantics,
     lr,
     weightDecay,
     maximize,
     hyper: family.hyper(options),
     running: family.running,
+    runningAfter: (steps) => {
+      if (family.running.length === 1) return [steps];
+      let { running }: { running: readonly number[] } = family;
+      if (!family.advance) return undefined;
+      for (let i = 0; i < steps; i++) running = family.advance(running, options);
+      return running;
+    },
     initialState: family.initialState?.(options) ?? {},
     trustRatio: family.trustRatio ?? false,
   };

@@ -3,7 +3,7 @@
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
-import { ArgumentError, describe, ShapeError } from "../errors.js";
+import type { Parameter } from "../tensor/parameter.js";
 import type { InitialState } from "./family.js";
 import type { Layout, Run, Segment } from "./layout.js";
 import { allocate, bytesOf, type Precision, readState, type State, writeState } from "./precision.js";
@@ -21,6 +21,25 @@ export interface MemoryPlan {
   /** Floats of a group's row of prepared scalars. */
   readonly row: number;
   readonly guard: Float64Array;
+}
+
+/** One state of one parameter, in memory of whatever precision. */
+export interface StateSlot {
+  readonly parameter: Parameter;
+  /** With PyTorch's name. */
+  readonly state: string;
+  readonly length: number;
+  /** A copy as f32. */
+  read(): Promise<Float32Array>;
+  write(values: Float32Array): void;
+  /** Makes it what it is before the first step. */
+  restart(): void;
+}
+
+/** Parameters and optimizer as they were. */
+export interface Kept extends Disposable {
+  /** Enqueues that they become that again. */
+  restore(): void;
 }
 
 /** The memory of one run. */
@@ -44,6 +63,8 @@ export class OptimizerMemory {
   readonly totals: DeviceBuffer<"f32">;
   readonly #owned: DeviceBuffer[] = [];
   readonly #shared = new Map<string, DeviceBuffer>();
+  /** How many of them a step may read that did not write them before: not what `shared` makes. */
+  readonly #lasting: number;
   #gradientBytes = 0;
   #stateBytes = 0;
 
@@ -64,6 +85,7 @@ export class OptimizerMemory {
     this.totals = this.own(device.alloc("f32", [STEP.sums]));
     this.runs = layout.runs.map((run) => this.#allocateRun(run));
     this.fillAverage();
+    this.#lasting = this.#owned.length;
   }
 
   /** Makes a buffer end with this memory. */
@@ -96,7 +118,8 @@ export class OptimizerMemory {
     this.#stateBytes += average?.byteLength ?? 0;
     for (const { parameter, at } of run.segments) {
       parameter.grad ??= gradient.view(at, parameter.shape);
-      for (const state of states) this.#initialize(state, parameter.value, at);
+      // The memory is zero.
+      for (const state of states) if (plan.initial[state.name]) this.#initialize(state, parameter.value, at);
     }
     return { run, gradient, states, average };
   }
@@ -106,7 +129,7 @@ export class OptimizerMemory {
     if (initial === "parameter") {
       if (state.precision !== "f32") throw new Error(`${state.name} has to be f32`);
       (state.data as DeviceBuffer<"f32">).view(at, value.shape).copyFrom(value);
-    } else if (initial !== 0) {
+    } else {
       writeState(state, at, new Float32Array(value.length).fill(initial));
     }
   }
@@ -128,55 +151,57 @@ export class OptimizerMemory {
     return { gradients: this.#gradientBytes, state: this.#stateBytes };
   }
 
-  /** Copies of all states by parameter and state name, as f32. */
-  async readStates(): Promise<Record<string, Record<string, Float32Array>>> {
-    const entries = [...this.places()].map(async ({ segment: { parameter, at }, memory }) => {
-      const { length } = parameter.value;
-      const states = memory.states.map(async (state) => [state.name, await readState(state, at, length)]);
-      if (memory.average)
-        states.push(
-          memory.average
-            .view(at, [length])
-            .read()
-            .then((v) => ["average", v]),
-        );
-      return [parameter.name, Object.fromEntries(await Promise.all(states))] as const;
-    });
-    return Object.fromEntries(await Promise.all(entries));
+  /** The parameters, in the order of the memory. */
+  *parameters(): Generator<Parameter> {
+    for (const { segment } of this.places()) yield segment.parameter;
   }
 
-  /** Throws unless there is exactly one array of the right size for each state. */
-  checkStates(owner: string, given: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>): void {
-    const places = [...this.places()];
-    const known = places.map(({ segment }) => segment.parameter.name);
-    const unknown = Object.keys(given ?? {}).find((name) => !known.includes(name));
-    if (unknown !== undefined)
-      throw new ArgumentError({ argument: owner, got: `state of "${unknown}"`, accepted: known.join(", ") });
-    for (const { segment, memory } of places) {
-      const { name, value } = segment.parameter;
-      const names = [...memory.states.map((state) => state.name), ...(memory.average ? ["average"] : [])];
-      const extra = Object.keys(given?.[name] ?? {}).find((state) => !names.includes(state));
-      if (extra !== undefined)
-        throw new ArgumentError({ argument: `${owner}: '${name}'`, got: extra, accepted: names.join(", ") });
-      for (const state of names) {
-        const data = given?.[name]?.[state];
-        if (data instanceof Float32Array && data.length === value.length) continue;
-        throw new ShapeError({
-          argument: `${owner}: '${name}.${state}'`,
-          got: data instanceof Float32Array ? `${data.length} elements` : describe(data),
-          accepted: `a Float32Array of ${value.length} elements`,
-        });
-      }
-    }
-  }
-
-  /** Writes states that `checkStates` accepted. */
-  writeStates(given: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>): void {
+  /** All states of all parameters. */
+  *slots(): Generator<StateSlot> {
     for (const { segment, memory } of this.places()) {
-      const states = given[segment.parameter.name] as Record<string, Float32Array>;
-      for (const state of memory.states) writeState(state, segment.at, states[state.name] as Float32Array);
-      memory.average?.view(segment.at, segment.parameter.shape).write(states.average as Float32Array);
+      const { parameter, at } = segment;
+      const { length } = parameter.value;
+      for (const state of memory.states) {
+        yield {
+          parameter,
+          state: state.name,
+          length,
+          read: () => readState(state, at, length),
+          write: (values) => writeState(state, at, values),
+          restart: () => this.#initialize(state, parameter.value, at),
+        };
+      }
+      const average = memory.average?.view(at, parameter.shape);
+      if (!average) continue;
+      yield {
+        parameter,
+        state: "average",
+        length,
+        read: () => average.read(),
+        write: (values) => average.write(values),
+        restart: () => average.copyFrom(parameter.value),
+      };
     }
+  }
+
+  /** Copies parameters and everything else that steps change, on the device. */
+  keep(): Kept {
+    const held: DeviceBuffer[] = [...this.parameters()].map(({ value }) => value);
+    held.push(...this.#owned.slice(0, this.#lasting));
+    const copies: DeviceBuffer[] = [];
+    const dispose = (): void => copies.forEach((copy) => void copy.dispose());
+    try {
+      for (const buffer of held) {
+        const copy: DeviceBuffer = this.device.allocUninitialized(buffer.dtype, [buffer.length]);
+        copies.push(copy);
+        copy.copyFrom(buffer);
+      }
+    } catch (error) {
+      dispose();
+      throw error;
+    }
+    const restore = (): void => held.forEach((buffer, i) => void buffer.copyFrom(copies[i] as DeviceBuffer));
+    return { restore, [Symbol.dispose]: dispose };
   }
 
   dispose(): void {

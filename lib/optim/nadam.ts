@@ -28,6 +28,9 @@ const momentumDecay: OptionSpec<number> = {
       : checkNumber(argument, value, "a number, 0 or more, or Infinity", (v) => v >= 0),
 };
 
+/** 0.96^momentumDecay, whose powers bring the momentum up to beta1. */
+const factorOf = (momentumDecay: number): number => 0.96 ** momentumDecay;
+
 const FAMILY: Family<NAdamOptions> = {
   name: "NAdam",
   options: {
@@ -45,9 +48,13 @@ const FAMILY: Family<NAdamOptions> = {
     Number(decoupled),
     ...betas,
     eps,
-    0.96 ** momentumDecay,
+    factorOf(momentumDecay),
   ],
   running: [0, 1, 1, 1],
+  advance: ([step = 0, power2 = 1, power = 1, product = 1], { betas: [beta1, beta2], momentumDecay }) => {
+    const next = power * factorOf(momentumDecay);
+    return [step + 1, power2 * beta2, next, product * (beta1 * (1 - 0.5 * next))];
+  },
 };
 
 /**

@@ -16,9 +16,17 @@ import { type CheckedStep, checkStep, type StepOptions } from "./clip.js";
 import { type CommonOptions, type Family, type RuleSetup, setUp, type WithGroups } from "./family.js";
 import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, slotsOf } from "./guard.js";
 import { checkParameters, layOut } from "./layout.js";
-import { OptimizerMemory } from "./memory.js";
+import { type Kept, OptimizerMemory } from "./memory.js";
 import type { Precision } from "./precision.js";
 import { recordStep } from "./record.js";
+import {
+  fitState,
+  type LoadOptions,
+  type LoadReport,
+  type OptimizerState,
+  readState,
+  type StateTarget,
+} from "./state.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
 
 /** How the state of an optimizer is kept. */
@@ -39,19 +47,6 @@ export interface Group {
   lr: number;
 }
 
-/** Everything that continues an optimizer. */
-export interface OptimizerState {
-  /** Steps tried: what schedules go by. */
-  readonly step: number;
-  /** Per group: the rule's running scalars (steps taken, powers of the betas). */
-  readonly running: readonly (readonly number[])[];
-  /** What the guard remembers. */
-  readonly guard: readonly number[];
-  /** Per group. */
-  readonly lr: readonly number[];
-  readonly parameters: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
-}
-
 /**
  * The base of the optimizers. State lies in flat buffers over all parameters of a block of memory; a step is one update per
  * block (one for a model placed with `model.to`, however many parameters it has), with its scalars prepared on the device.
@@ -61,7 +56,8 @@ export abstract class Optimizer {
   readonly groups: readonly Group[];
   readonly device: Device;
   readonly #owner: string;
-  readonly #setups: readonly RuleSetup[];
+  /** Internal: of each group. */
+  readonly setups: readonly RuleSetup[];
   readonly #memory: OptimizerMemory;
   readonly #average: number | undefined;
   readonly #seed: number;
@@ -80,9 +76,9 @@ export abstract class Optimizer {
     this.device = checked.device;
     const grouped = groupUp(owner, checked.parameters, options, family);
     const storage = checkStorage(owner, options);
-    this.#setups = grouped.map(({ setup }) => setup);
+    this.setups = grouped.map(({ setup }) => setup);
     this.groups = grouped.map(({ params, setup }) => ({ params, lr: setup.lr }));
-    const [first] = this.#setups as [RuleSetup];
+    const [first] = this.setups as [RuleSetup];
     const rule = ruleOf(first.rule);
     const groupOf = (parameter: Parameter): number =>
       this.groups.findIndex(({ params }) => params.includes(parameter));
@@ -101,7 +97,7 @@ export abstract class Optimizer {
       initial: first.initialState,
       average: storage.average !== undefined,
       groups: this.groups.length,
-      running: this.#setups.flatMap(({ running }) => [...running]),
+      running: this.setups.flatMap(({ running }) => [...running]),
       row: STEP.rowHead + rule.step,
       guard: newGuard(1),
     });
@@ -172,7 +168,7 @@ export abstract class Optimizer {
       guard,
       lossScale,
     };
-    const [{ rule, trustRatio = false }] = this.#setups as [RuleSetup];
+    const [{ rule, trustRatio = false }] = this.setups as [RuleSetup];
     const hyper = recorder.supplied(this.groups.length * ruleOf(rule).hyper, () => this.#hyper(step));
     const settings = recorder.supplied(STEP.settings, () => settingsOf(steering));
     const gradNorm = recordStep(recorder, this.#memory, {
@@ -202,7 +198,7 @@ export abstract class Optimizer {
     checkNumber(at, factor, "a number, 0 or more", (v) => v >= 0);
     return this.groups.flatMap(({ lr }, i) => {
       checkNumber(`${this.#owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0);
-      const { weightDecay, maximize, hyper } = this.#setups[i] as RuleSetup;
+      const { weightDecay, maximize, hyper } = this.setups[i] as RuleSetup;
       return [lr * factor, weightDecay, Number(maximize), ...hyper];
     });
   }
@@ -212,7 +208,7 @@ export abstract class Optimizer {
    * enqueued before.
    */
   telemetry(): Promise<Telemetry[]> {
-    const [{ rule, running }] = this.#setups as [RuleSetup];
+    const [{ rule, running }] = this.setups as [RuleSetup];
     return telemetryOf(this.#memory, ruleOf(rule), running.length);
   }
 
@@ -255,58 +251,40 @@ export abstract class Optimizer {
   }
 
   /** State by parameter name, with PyTorch's names: `{ "0.weight": { exp_avg, exp_avg_sq } }`, and the running scalars. */
-  async state(): Promise<OptimizerState> {
-    // Everything is enqueued before the first wait: a step that is taken meanwhile does not show.
-    const [step, lr] = [this.#steps, this.groups.map((group) => group.lr)];
-    const [reading, guarding] = [this.#memory.running.read(), this.#memory.guard.read()];
-    const parameters = await this.#memory.readStates();
-    const [running, guard] = [await reading, await guarding];
-    const size = running.length / this.groups.length;
-    const rows = this.groups.map((_, i) => [...running.subarray(i * size, (i + 1) * size)]);
-    return { step, running: rows, guard: [...guard], lr, parameters };
+  state(): Promise<OptimizerState> {
+    return readState(this.#stateTarget, this.#steps);
   }
 
-  /** Takes over the state that `state()` gave; names and sizes must be exactly those of this optimizer. */
-  load(state: OptimizerState): void {
-    const owner = `${this.#owner}.load`;
-    const { running, guard } = this.#memory;
-    const lists = [state?.running, state?.lr, state?.guard];
-    if (!lists.every(Array.isArray) || state.lr.length !== this.groups.length) {
-      throw new ArgumentError({
-        argument: `${owner}: 'state'`,
-        got: describe(state),
-        accepted: `a state of ${this.groups.length} group(s) as state() gives it`,
-      });
-    }
-    const step = checkInteger(`${owner}: 'step'`, state.step, 0);
-    const lrs = state.lr.map((lr) => checkNumber(`${owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0));
-    const words = (name: string, values: readonly number[], length: number): Float64Array => {
-      const numbers = Array.from(values, (v) =>
-        checkNumber(`${owner}: '${name}'`, v, "a finite number", () => true),
-      );
-      if (numbers.length === length) return Float64Array.from(numbers);
-      throw new ArgumentError({
-        argument: `${owner}: '${name}'`,
-        got: describe(values),
-        accepted: `${length} numbers`,
-      });
+  /**
+   * Takes over the state that `state()` gave, of an optimizer on any device, in any precision and order. Parameters may be grouped
+   * otherwise if those that come together have taken the same steps; such a group keeps its lr. A state that is kept in less than
+   * f32 is rounded to the nearest.
+   * @throws ArgumentError or ShapeError for a state of another rule, or that does not fit; the optimizer is then as it was
+   */
+  load(state: OptimizerState, options: LoadOptions = {}): LoadReport {
+    const fitted = fitState(`${this.#owner}.load`, state, options, this.#stateTarget);
+    fitted.write();
+    this.#events = fitted.decisions;
+    this.#steps = fitted.step;
+    return fitted.report;
+  }
+
+  /** Internal: holds parameters and state as they are now, for tools that try steps and take them back. */
+  keep(): Kept {
+    const memory = this.#memory.keep();
+    const [steps, events] = [this.#steps, this.#events];
+    const lrs = this.groups.map(({ lr }) => lr);
+    const restore = (): void => {
+      memory.restore();
+      [this.#steps, this.#events] = [steps, events];
+      for (const [i, group] of this.groups.entries()) group.lr = lrs[i] as number;
     };
-    const scalars = words("running", state.running.flat(), running.length);
-    const remembered = words("guard", state.guard, guard.length);
-    this.#memory.checkStates(owner, state.parameters);
-    remembered[GUARD.kept] = 0; // snapshots are not a part of the state
-    remembered[GUARD.untilSnapshot] = 0;
-    this.#memory.writeStates(state.parameters);
-    running.write(scalars);
-    guard.write(remembered);
-    this.#memory.prepared
-      .view(STEP.control - 1, [1])
-      .write(Float32Array.of(remembered[GUARD.lossScale] as number));
-    this.groups.forEach((group, i) => {
-      group.lr = lrs[i] as number;
-    });
-    this.#events = remembered[GUARD.decisions] as number;
-    this.#steps = step;
+    return { restore, [Symbol.dispose]: () => memory[Symbol.dispose]() };
+  }
+
+  get #stateTarget(): StateTarget {
+    const [{ rule }] = this.setups as [RuleSetup];
+    return { rule, groups: this.groups, memory: this.#memory };
   }
 
   /** Frees gradients and state. */

@@ -1,7 +1,7 @@
 // RAdam.
 
 import type { Parameter } from "../tensor/parameter.js";
-import type { DecayOptions, Family, WithGroups } from "./family.js";
+import { advanceBetas, type DecayOptions, type Family, type WithGroups } from "./family.js";
 import { Optimizer } from "./optimizer.js";
 import { atLeast0, betas, decoupled, flag, semantics } from "./specs.js";
 
@@ -34,6 +34,7 @@ const FAMILY: Family<RAdamOptions> = {
     Number(semantics === "torch"),
   ],
   running: [0, 1, 1],
+  advance: advanceBetas,
 };
 
 /**

@@ -64,9 +64,10 @@ export type CheckedRun = Required<Omit<RunOptions, "validation" | "signal" | "ev
 /** Examples at a time where no step is taken. */
 export const EVALUATION_BATCH = 256;
 
-/** Throws for an option that is missing, unknown or wrong, or on another device. */
-export function checkOptions(options: TrainerOptions): void {
-  checkKeys("Trainer", options, [
+/** Throws for an option that is missing, unknown or wrong, or on another device; `more` are options of the owner's own. */
+export function checkOptions(options: TrainerOptions, owner = "Trainer", more: readonly string[] = []): void {
+  checkKeys(owner, options, [
+    ...more,
     "device",
     "model",
     "loss",
@@ -81,7 +82,7 @@ export function checkOptions(options: TrainerOptions): void {
   const { device, model, loss, optimizer, schedule, clip, guard } = options;
   const require = (holds: boolean, name: keyof TrainerOptions, accepted: string): void => {
     if (!holds)
-      throw new ArgumentError({ argument: `Trainer: '${name}'`, got: describe(options[name]), accepted });
+      throw new ArgumentError({ argument: `${owner}: '${name}'`, got: describe(options[name]), accepted });
   };
   require(device instanceof Device, "device", "a Device");
   require(model instanceof Module, "model", "a Module");
@@ -89,13 +90,13 @@ export function checkOptions(options: TrainerOptions): void {
   require(optimizer instanceof Optimizer, "optimizer", "an Optimizer");
   require(schedule === undefined ||
     typeof schedule === "function", "schedule", "a Schedule, such as warmup(200)");
-  if (clip !== undefined) checkClip("Trainer: 'clip'", clip);
-  if (guard !== undefined) checkGuard("Trainer: 'guard'", guard);
+  if (clip !== undefined) checkClip(`${owner}: 'clip'`, clip);
+  if (guard !== undefined) checkGuard(`${owner}: 'guard'`, guard);
   for (const { name, value } of [
     ...model.parameters(),
     ...optimizer.groups.flatMap((group) => group.params),
   ]) {
-    device.own(`Trainer: parameter "${name}"`, value);
+    device.own(`${owner}: parameter "${name}"`, value);
   }
 }
 
@@ -108,6 +109,11 @@ export function checkDataset(argument: string, dataset: unknown): void {
   }
 }
 
+export function checkSignal(argument: string, signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new ArgumentError({ argument, got: describe(signal), accepted: "an AbortSignal" });
+}
+
 /** A run's options, with defaults. */
 export function checkRun(options: RunOptions): CheckedRun {
   checkKeys("trainer.run", options, [
@@ -118,16 +124,10 @@ export function checkRun(options: RunOptions): CheckedRun {
     "logEvery",
     "signal",
   ]);
-  const { validation, evaluateEvery, signal } = options;
+  const { validation, evaluateEvery } = options;
   if (validation !== undefined) checkDataset("trainer.run: 'validation'", validation);
   if (evaluateEvery !== undefined) checkInteger("trainer.run: 'evaluateEvery'", evaluateEvery, 1);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ArgumentError({
-      argument: "trainer.run: 'signal'",
-      got: describe(signal),
-      accepted: "an AbortSignal",
-    });
-  }
+  checkSignal("trainer.run: 'signal'", options.signal);
   return {
     ...options,
     epochs: checkInteger("trainer.run: 'epochs'", options.epochs, 0),

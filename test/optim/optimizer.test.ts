@@ -126,11 +126,6 @@ onEachDevice("optimizers", (device) => {
       "2.weight",
       "2.bias",
     ]);
-    const state = await one.adam.state();
-    const { "0.bias": _, ...rest } = state.parameters;
-    await expectError("ADASTEP_SHAPE", /0\.bias\.exp_avg/, () =>
-      two.adam.load({ ...state, parameters: rest }),
-    );
     for (const { model, adam, step } of [one, two]) for (const thing of [step, adam, model]) thing.dispose();
   });
 
@@ -167,7 +162,7 @@ onEachDevice("optimizers", (device) => {
     expect(await parameters[0]?.value.read()).to.have.length(8);
   });
 
-  it("refuse a schedule that is none, and state that does not fit", async () => {
+  it("refuse a schedule that is none", async () => {
     using w = device().alloc("f32", [1]);
     using sgd = new SGD([parameter("w", w)], { momentum: 0.9, lr: 0.5 });
     using step = device().program({ x: f32(1) }, ({ x }) =>
@@ -179,15 +174,6 @@ onEachDevice("optimizers", (device) => {
     await expectError("ADASTEP_ARGUMENT", /"clips"/, () =>
       device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clips: 1 } as never)),
     );
-    const reading = sgd.state();
-    sgd.step();
-    const state = await reading;
-    expect(state.step, "a step taken while it is read does not show").to.equal(0);
-    await expectError("ADASTEP_ARGUMENT", /'step'.*"5"/, () => sgd.load({ ...state, step: "5" as never }));
-    await expectError("ADASTEP_ARGUMENT", /'lr'/, () => sgd.load({ ...state, lr: ["x"] as never }));
-    await expectError("ADASTEP_ARGUMENT", /'running'/, () => sgd.load({ ...state, running: [[0, 1]] }));
-    sgd.load({ ...state, lr: [0.25] });
-    expect(sgd.groups[0]?.lr).to.equal(0.25);
   });
 
   it("update a thousand small parameters of one's own", async () => {
