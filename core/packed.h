@@ -1,12 +1,10 @@
 // Numbers in less than 32 bits: bf16, and 8 bits relative to the largest of a block. Stochastic rounding
 // keeps means: without it a sum of squares stops growing at 256 in bf16, and a running mean stops decaying.
 #pragma once
-#include "core/numerics.h"
+#include "core/convert.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
-
-ADASTEP_HD float bf16_decode(uint16_t code) { return float_of(static_cast<uint32_t>(code) << 16); }
 
 // Up with the probability of what is cut off; `random` is uniform in 0 .. 2^16 - 1. Infinity stays, NaN is
 // quiet.

@@ -35,7 +35,7 @@ struct TileArrays {
 
 static const float* decode_bf16(const uint16_t* from, int n, float* to) {
   ADASTEP_INDEPENDENT
-  for (int i = 0; i < n; ++i) to[i] = bf16_decode(from[i]);
+  for (int i = 0; i < n; ++i) to[i] = from_bf16(from[i]);
   return to;
 }
 template <bool kSigned>

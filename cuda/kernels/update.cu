@@ -38,12 +38,11 @@ __device__ void store_floats(float* to, int valid, bool vector, const float (&fr
 __device__ void load_halves(const uint16_t* from, int valid, bool vector, float (&to)[4]) {
   if (vector && valid == 4) {
     const ushort4 all = *reinterpret_cast<const ushort4*>(from);
-    to[0] = bf16_decode(all.x), to[1] = bf16_decode(all.y), to[2] = bf16_decode(all.z),
-    to[3] = bf16_decode(all.w);
+    to[0] = from_bf16(all.x), to[1] = from_bf16(all.y), to[2] = from_bf16(all.z), to[3] = from_bf16(all.w);
     return;
   }
 #pragma unroll
-  for (int e = 0; e < 4; e++) to[e] = e < valid ? bf16_decode(from[e]) : 0.0f;
+  for (int e = 0; e < 4; e++) to[e] = e < valid ? from_bf16(from[e]) : 0.0f;
 }
 __device__ void store_halves(uint16_t* to, int valid, bool vector, const float (&from)[4],
                              const Philox& drawn, int use) {
