@@ -3,7 +3,7 @@
 import { type AdastepError, makeError } from "../errors.js";
 import { load } from "./load.js";
 
-export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array;
+export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array | Uint16Array;
 
 /** A device as the machine offers it. */
 export interface DeviceInfo {

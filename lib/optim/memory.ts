@@ -4,9 +4,10 @@ import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
 import { ArgumentError, describe, ShapeError } from "../errors.js";
+import type { ParameterType } from "../tensor/parameter.js";
 import type { InitialState } from "./family.js";
 import type { Layout, Run, Segment } from "./layout.js";
-import { allocate, bytesOf, type Precision, readState, type State, writeState } from "./precision.js";
+import { allocate, fillState, type Precision, readState, type State, writeState } from "./precision.js";
 
 /** What to allocate. */
 export interface MemoryPlan {
@@ -15,6 +16,8 @@ export interface MemoryPlan {
   readonly initial: Readonly<Record<string, InitialState>>;
   /** Whether a running mean of the parameters is kept. */
   readonly average: boolean;
+  /** Whether the parameters are kept in bf16 too. */
+  readonly copy: boolean;
   readonly groups: number;
   /** Running scalars of all groups at step 0. */
   readonly running: readonly number[];
@@ -23,12 +26,25 @@ export interface MemoryPlan {
   readonly guard: Float64Array;
 }
 
+/** Bytes that an optimizer has allocated. */
+export interface OptimizerBytes {
+  /** Of gradients, but for those that the user brought. */
+  readonly gradients: number;
+  /** Of states, the running mean and the bf16 copy of the parameters. */
+  readonly state: number;
+  /** Of the guard's snapshots. */
+  readonly snapshots: number;
+  /** Of tables, scalars and sums. */
+  readonly workspace: number;
+}
+
 /** The memory of one run. */
 export interface RunMemory {
   readonly run: Run;
-  readonly gradient: DeviceBuffer<"f32">;
+  readonly gradient: DeviceBuffer<ParameterType>;
   readonly states: readonly State[];
   readonly average: DeviceBuffer<"f32"> | undefined;
+  readonly copy: DeviceBuffer<"bf16"> | undefined;
 }
 
 export class OptimizerMemory {
@@ -43,8 +59,7 @@ export class OptimizerMemory {
   readonly sums: DeviceBuffer<"f32">;
   readonly totals: DeviceBuffer<"f32">;
   readonly #owned: DeviceBuffer[] = [];
-  #gradientBytes = 0;
-  #stateBytes = 0;
+  readonly #bytes = { gradients: 0, state: 0, snapshots: 0, workspace: 0 };
 
   constructor(
     readonly device: Device,
@@ -62,51 +77,51 @@ export class OptimizerMemory {
     this.sums = this.own(device.alloc("f32", [STEP.sums * segments.length]));
     this.totals = this.own(device.alloc("f32", [STEP.sums]));
     this.runs = layout.runs.map((run) => this.#allocateRun(run));
-    this.fillAverage();
+    this.#fillAverage();
+    this.fillCopy();
   }
 
-  /** Makes a buffer end with this memory. */
-  own<B extends DeviceBuffer>(buffer: B): B {
+  /** Makes a buffer end with this memory, and counts it. */
+  own<B extends DeviceBuffer>(buffer: B, use: keyof OptimizerBytes = "workspace"): B {
     this.#owned.push(buffer);
+    this.#bytes[use] += buffer.byteLength;
     return buffer;
   }
 
   #allocateRun(run: Run): RunMemory {
     const { device, plan } = this;
-    const gradient = run.gradient ?? this.own(device.alloc("f32", [run.length]));
-    if (!run.gradient) this.#gradientBytes += gradient.byteLength;
+    const gradient = run.gradient ?? this.own(device.alloc(run.value.dtype, [run.length]), "gradients");
     const states = plan.states.map(({ name, squares }) => {
       const state = allocate(device, run.length, { name, squares, precision: plan.precision });
-      this.own(state.data);
-      if (state.largest) this.own(state.largest);
-      this.#stateBytes += bytesOf(state);
+      this.own(state.data, "state");
+      if (state.largest) this.own(state.largest, "state");
       return state;
     });
-    const average = plan.average ? this.own(device.alloc("f32", [run.length])) : undefined;
-    this.#stateBytes += average?.byteLength ?? 0;
+    const average = plan.average ? this.own(device.alloc("f32", [run.length]), "state") : undefined;
+    const copy = plan.copy ? this.own(device.alloc("bf16", [run.length]), "state") : undefined;
     for (const { parameter, at } of run.segments) {
       parameter.grad ??= gradient.view(at, parameter.shape);
       for (const state of states) this.#initialize(state, parameter.value, at);
     }
-    return { run, gradient, states, average };
+    return { run, gradient, states, average, copy };
   }
 
-  #initialize(state: State, value: DeviceBuffer<"f32">, at: number): void {
+  #initialize(state: State, value: DeviceBuffer<ParameterType>, at: number): void {
     const initial = this.plan.initial[state.name] ?? 0;
-    if (initial === "parameter") {
-      if (state.precision !== "f32") throw new Error(`${state.name} has to be f32`);
-      (state.data as DeviceBuffer<"f32">).view(at, value.shape).copyFrom(value);
-    } else if (initial !== 0) {
-      writeState(state, at, new Float32Array(value.length).fill(initial));
-    }
+    if (initial === "parameter") state.data.view(at, value.shape).castFrom(value);
+    else if (initial !== 0) fillState(state, at, value.length, initial);
   }
 
   /** Starts the running mean of the parameters from what they are. */
-  fillAverage(): void {
-    for (const { run, average } of this.runs) {
-      for (const { parameter, at } of run.segments)
-        average?.view(at, parameter.shape).copyFrom(parameter.value);
-    }
+  #fillAverage(): void {
+    for (const { segment, memory } of this.places())
+      memory.average?.view(segment.at, segment.parameter.shape).castFrom(segment.parameter.value);
+  }
+
+  /** Makes the copy of the parameters what they are, to the nearest. */
+  fillCopy(): void {
+    for (const { segment, memory } of this.places())
+      memory.copy?.view(segment.at, segment.parameter.shape).castFrom(segment.parameter.value);
   }
 
   /** Each parameter with where its states are. */
@@ -114,8 +129,8 @@ export class OptimizerMemory {
     for (const memory of this.runs) for (const segment of memory.run.segments) yield { segment, memory };
   }
 
-  get bytes(): { readonly gradients: number; readonly state: number } {
-    return { gradients: this.#gradientBytes, state: this.#stateBytes };
+  get bytes(): OptimizerBytes {
+    return { ...this.#bytes };
   }
 
   /** Copies of all states by parameter and state name, as f32. */

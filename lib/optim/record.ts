@@ -41,7 +41,8 @@ export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: St
       recorder.emit("gradientSums", { ...tilesOf(memory, run), ...gradientOf(run) });
     recordFold(recorder, memory, STEP.gradientSums);
   }
-  const snapshots = slots > 0 ? memory.own(device.alloc("f64", [slots * running.length])) : undefined;
+  const snapshots =
+    slots > 0 ? memory.own(device.alloc("f64", [slots * running.length]), "snapshots") : undefined;
   const { hyper, settings, loss } = plan;
   const known = plan.needsNorm ? totals : undefined;
   const words = { hyper, running, settings, guard, snapshots, loss, totals: known, norm, prepared };
@@ -95,7 +96,7 @@ function tilesOf({ table, layout, partial }: OptimizerMemory, { run }: RunMemory
 }
 
 function gradientOf({ gradient }: RunMemory): Fields {
-  return { dtype: "f32", gSize: gradient.length, g: gradient };
+  return { dtype: gradient.dtype, gSize: gradient.length, g: gradient };
 }
 
 /** Sums of tiles to sums of segments and of all; with `prepared` only at steps that watch. */
@@ -140,6 +141,7 @@ function updateOf(memory: OptimizerMemory, run: RunMemory, { rule, seed }: StepP
     stateSize: length,
     prepared: memory.prepared,
     average: run.average,
+    copy: run.copy,
   };
 }
 
@@ -148,9 +150,9 @@ function recordSnapshots(recorder: Recorder, memory: OptimizerMemory, run: RunMe
     run.run.value,
     ...run.states.flatMap(({ data, largest }) => [data, ...(largest ? [largest] : [])]),
   ];
-  for (const data of [...whole, ...(run.average ? [run.average] : [])]) {
-    const bytes = Math.floor(data.byteLength / 4) * 4;
-    const ring = memory.own(memory.device.allocUninitialized("u8", [slots * bytes]));
+  for (const data of [...whole, ...(run.average ? [run.average] : []), ...(run.copy ? [run.copy] : [])]) {
+    const bytes = data.byteLength;
+    const ring = memory.own(memory.device.allocUninitialized("u8", [slots * bytes]), "snapshots");
     recorder.emit("snapshot", { bytes, slots, prepared: memory.prepared, data, ring });
   }
 }
