@@ -34,9 +34,9 @@ struct Code {
     return kSigned && (code & 0x80) ? -value : value;
   }
 
-  // `x` in the same units, |x| <= 1; `random` uniform in 0 .. 2^16 - 1. What is not zero stays so if there
-  // is no sign: a second moment of 0 beside a first one that is not would be divided by.
-  ADASTEP_HD static uint32_t encode(float x, uint32_t random) {
+  // `x` in the same units, |x| <= 1; `random` uniform in 0 .. 2^16 - 1. With `kept`, what is not zero stays
+  // so: a second moment of 0 beside a first one that is not would be divided by.
+  ADASTEP_HD static uint32_t encode(float x, uint32_t random, bool kept) {
     const float a = abs_(x);
     const float least = float_of(static_cast<uint32_t>(kLowest + 1) << 23);
     const uint32_t large = (bits_of(a) + (random << 4) - (static_cast<uint32_t>(kLowest) << 23)) >> 20;
@@ -45,7 +45,7 @@ struct Code {
     const uint32_t small = static_cast<uint32_t>(static_cast<int32_t>(units));
     uint32_t magnitude = a < least ? small : large;
     if (magnitude > kOne) magnitude = kOne;
-    if (!kSigned && magnitude == 0 && a > 0.0f) magnitude = 1;
+    if (kept && magnitude == 0 && a > 0.0f) magnitude = 1;
     return kSigned && x < 0.0f ? magnitude | 0x80 : magnitude;
   }
 };

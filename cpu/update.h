@@ -138,7 +138,7 @@ static void watch_tile(const Update& op, const Prepared<Rule>& rule, const Tile&
 }
 
 template <bool kSigned>
-static void encode_codes(const Update& op, const Control& control, int64_t place, int use, int n,
+static void encode_codes(const Update& op, const Control& control, int64_t place, int use, bool kept, int n,
                          const float* from, uint8_t* to, float* largest) {
   for (int first = 0; first < n; first += kScaleBlock) {
     const int last = n - first < kScaleBlock ? n : first + static_cast<int>(kScaleBlock);
@@ -149,7 +149,7 @@ static void encode_codes(const Update& op, const Control& control, int64_t place
       const Philox drawn = draw(op, control, kDrawStates, place + i);
       for (int e = 0; e < 4 && i + e < last; ++e)
         to[i + e] = static_cast<uint8_t>(
-            Code<kSigned>::encode(relative_to(most, from[i + e]), random_bits(drawn, e, use)));
+            Code<kSigned>::encode(relative_to(most, from[i + e]), random_bits(drawn, e, use), kept));
     }
   }
 }
@@ -174,10 +174,11 @@ static void close_tile(const Update& op, const Control& control, const Tile& til
     } else if (op.state_type == DType::kU8) {
       float* const largest = op.largest[s].data + tile.state / kScaleBlock;
       uint8_t* const to = codes(op.state[s].data, tile.state);
+      const bool kept = is_positive<Rule>(s);
       if (is_signed<Rule>(s))
-        encode_codes<true>(op, control, tile.state, s, tile.n, from, to, largest);
+        encode_codes<true>(op, control, tile.state, s, kept, tile.n, from, to, largest);
       else
-        encode_codes<false>(op, control, tile.state, s, tile.n, from, to, largest);
+        encode_codes<false>(op, control, tile.state, s, kept, tile.n, from, to, largest);
     }
   }
   if (op.dtype == DType::kBF16)

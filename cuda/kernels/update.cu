@@ -72,13 +72,13 @@ __device__ void load_codes(const uint8_t* from, int valid, bool vector, float sc
 #pragma unroll
   for (int e = 0; e < 4; e++) to[e] = Code<kSigned>::decode(code[e]) * scale;
 }
-template <bool kSigned>
+template <bool kSigned, bool kKept>
 __device__ void store_codes(uint8_t* to, int valid, bool vector, float largest, const float (&from)[4],
                             const Philox& drawn, int use) {
   uint32_t code[4];
 #pragma unroll
   for (int e = 0; e < 4; e++)
-    code[e] = Code<kSigned>::encode(relative_to(largest, from[e]), random_bits(drawn, e, use));
+    code[e] = Code<kSigned>::encode(relative_to(largest, from[e]), random_bits(drawn, e, use), kKept);
   if (vector && valid == 4) {
     *reinterpret_cast<uchar4*>(to) = make_uchar4(code[0], code[1], code[2], code[3]);
     return;
@@ -165,8 +165,9 @@ struct TileUpdate {
       uint8_t* const to = typed<uint8_t>(op.state[kState].data, tile.state);
 #pragma unroll
       for (int q = 0; q < kQuads; q++)
-        store_codes<kState != Rule::kSecond>(to + at(q), valid(q), aligned(to, 4), most, from[q],
-                                             draw(op, control, kDrawStates, tile.state + at(q)), kState);
+        store_codes<kState != Rule::kSecond, is_positive<Rule>(kState)>(
+            to + at(q), valid(q), aligned(to, 4), most, from[q],
+            draw(op, control, kDrawStates, tile.state + at(q)), kState);
     }
   }
 

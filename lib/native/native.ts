@@ -82,6 +82,8 @@ export interface Schema {
     /** Which state is where the last update came from, which the second moment; -1: none. */
     readonly direction: number;
     readonly second: number;
+    /** Which states are never negative, and divide: as bits. */
+    readonly positive: number;
   }[];
   /** Counts of elements and of words. */
   readonly step: {

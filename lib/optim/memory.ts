@@ -11,7 +11,7 @@ import { allocate, fillState, type Precision, readState, type State, writeState 
 
 /** What to allocate. */
 export interface MemoryPlan {
-  readonly states: readonly { readonly name: string; readonly squares: boolean }[];
+  readonly states: readonly Pick<State, "name" | "squares" | "positive">[];
   readonly precision: Precision;
   readonly initial: Readonly<Record<string, InitialState>>;
   /** Whether a running mean of the parameters is kept. */
@@ -91,8 +91,8 @@ export class OptimizerMemory {
   #allocateRun(run: Run): RunMemory {
     const { device, plan } = this;
     const gradient = run.gradient ?? this.own(device.alloc(run.value.dtype, [run.length]), "gradients");
-    const states = plan.states.map(({ name, squares }) => {
-      const state = allocate(device, run.length, { name, squares, precision: plan.precision });
+    const states = plan.states.map((kind) => {
+      const state = allocate(device, run.length, { ...kind, precision: plan.precision });
       this.own(state.data, "state");
       if (state.largest) this.own(state.largest, "state");
       return state;

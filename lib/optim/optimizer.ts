@@ -81,7 +81,11 @@ export abstract class Optimizer {
     this.#average = storage.average;
     this.#seed = storage.seed;
     this.#memory = new OptimizerMemory(this.device, layOut(checked.parameters, groupOf), {
-      states: rule.states.map((name, i) => ({ name, squares: i === rule.second })),
+      states: rule.states.map((name, i) => ({
+        name,
+        squares: i === rule.second,
+        positive: ((rule.positive >> i) & 1) === 1,
+      })),
       precision: storage.precision,
       initial: first.initialState,
       average: storage.average !== undefined,

@@ -13,8 +13,10 @@ export type Precision = "f32" | "bf16" | "u8";
 export interface State {
   readonly name: string;
   readonly precision: Precision;
-  /** Whether it holds a mean of squares, whose 8-bit codes have no sign. */
+  /** Whether it holds a mean of squares: then its 8-bit codes have no sign. */
   readonly squares: boolean;
+  /** Whether it is never negative, and divides: then what is not zero stays so in 8 bits. */
+  readonly positive: boolean;
   readonly data: DeviceBuffer<Precision>;
   /** With 8 bits: the largest magnitude of each block. */
   readonly largest: DeviceBuffer<"f32"> | undefined;
@@ -24,7 +26,7 @@ export interface State {
 export function allocate(
   device: Device,
   length: number,
-  state: Pick<State, "name" | "precision" | "squares">,
+  state: Pick<State, "name" | "precision" | "squares" | "positive">,
 ): State {
   const { precision } = state;
   const largest = precision === "u8" ? device.alloc("f32", [Math.ceil(length / STEP.scaleBlock)]) : undefined;
@@ -46,8 +48,8 @@ const DECODED = {
   squares: Float64Array.from({ length: 256 }, (_, code) => decode(code, true)),
 };
 
-/** The nearest code; what is not zero stays so among squares. */
-function encode(x: number, squares: boolean): number {
+/** The nearest code. */
+function encode(x: number, { squares, positive }: Pick<State, "squares" | "positive">): number {
   const a = Math.abs(x);
   const table = squares ? DECODED.squares : DECODED.signed;
   let [low, high] = [0, squares ? 248 : 120];
@@ -57,8 +59,8 @@ function encode(x: number, squares: boolean): number {
     else high = middle;
   }
   const nearest = a - (table[low] as number) < (table[high] as number) - a ? low : high;
-  if (squares) return a > 0 ? Math.max(1, nearest) : nearest;
-  return x < 0 || Object.is(x, -0) ? nearest | 0x80 : nearest;
+  const code = positive && a > 0 ? Math.max(1, nearest) : nearest;
+  return !squares && (x < 0 || Object.is(x, -0)) ? code | 0x80 : code;
 }
 
 /** Enqueues setting `length` elements from a multiple of a block on to `value`, which 8 bits hold exactly. */
@@ -68,7 +70,7 @@ export function fillState(state: State, at: number, length: number, value: numbe
     data.fill(value);
     return;
   }
-  data.fill(value === 0 ? 0 : encode(Math.sign(value), state.squares));
+  data.fill(value === 0 ? 0 : encode(Math.sign(value), state));
   const blocks = Math.ceil(length / STEP.scaleBlock);
   state.largest?.view(at / STEP.scaleBlock, [blocks]).fill(Math.abs(value));
 }
@@ -111,7 +113,7 @@ export function writeState(state: State, at: number, values: Float32Array): void
     largest[blockOf(i)] = Math.max(largest[blockOf(i)] as number, Math.abs(value));
   const codes = Uint8Array.from(values, (value, i) => {
     const most = largest[blockOf(i)] as number;
-    return most > 0 ? encode(value / most, state.squares) : 0;
+    return most > 0 ? encode(value / most, state) : 0;
   });
   (state.data as DeviceBuffer<"u8">).view(at, [length]).write(codes);
   (state.largest as DeviceBuffer<"f32">).view(at / STEP.scaleBlock, [blocks]).write(largest);
