@@ -19,7 +19,7 @@ import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, 
 import { checkParameters, layOut } from "./layout.js";
 import { type OptimizerBytes, OptimizerMemory } from "./memory.js";
 import { recordStep } from "./record.js";
-import { checkStorage, checkStored, STORAGE, type StorageOptions } from "./storage.js";
+import { checkStorage, checkStored, STORAGE } from "./storage.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
 
 /** Parameters that share hyper-parameters; `lr` may be changed at any time and takes effect at the next step. */
@@ -61,7 +61,7 @@ export abstract class Optimizer {
 
   protected constructor(
     parameters: readonly Parameter[],
-    options: WithGroups<CommonOptions> & StorageOptions,
+    options: WithGroups<CommonOptions>,
     family: Family<CommonOptions>,
   ) {
     const owner = new.target.name;
@@ -346,7 +346,7 @@ interface Grouped {
 function groupUp(
   owner: string,
   parameters: readonly Parameter[],
-  options: WithGroups<CommonOptions> & StorageOptions,
+  options: WithGroups<CommonOptions>,
   family: Family<CommonOptions>,
 ): Grouped[] {
   checkKeys(owner, options, [...Object.keys(family.options), ...STORAGE, "groups"]);
