@@ -68,6 +68,7 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
     entry.Set("running", rule.running);
     entry.Set("step", rule.step);
     entry.Set("direction", rule.direction);
+    entry.Set("positive", rule.positive);
     entry.Set("second", rule.second);
     rules.Set(rules.Length(), entry);
   }

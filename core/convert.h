@@ -20,6 +20,14 @@ ADASTEP_HD uint8_t to_u8(float x) {  // NaN fails the first comparison
 }
 ADASTEP_HD uint8_t to_u8(int32_t x) { return static_cast<uint8_t>(x < 0 ? 0 : (x > 255 ? 255 : x)); }
 
+// To the nearest, ties to even. Infinity stays, NaN is quiet.
+ADASTEP_HD uint16_t to_bf16(float x) {
+  const uint32_t bits = bits_of(x);
+  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, quiet = bits >> 16 | 0x40;
+  return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+}
+ADASTEP_HD float from_bf16(uint16_t code) { return float_of(static_cast<uint32_t>(code) << 16); }
+
 // The bits of an element of a Fill, in the low size_of(dtype) bytes. bf16 rounds to nearest even, from f32.
 ADASTEP_HD uint64_t fill_bits(DType dtype, double value) {
   const double low = value > -2147483648.0 ? value : -2147483648.0;
@@ -37,8 +45,7 @@ ADASTEP_HD uint64_t fill_bits(DType dtype, double value) {
       __builtin_memcpy(&bits, &value, 8);
       return bits;
     case DType::kBF16:
-      if (value != value) return 0x7fc0;
-      return (single + 0x7fff + ((single >> 16) & 1)) >> 16;
+      return to_bf16(static_cast<float>(value));
   }
   return bits;
 }

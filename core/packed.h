@@ -1,6 +1,7 @@
 // Numbers in less than 32 bits: bf16, and 8 bits relative to the largest of a block. Stochastic rounding
 // keeps means: without it a sum of squares stops growing at 256 in bf16, and a running mean stops decaying.
 #pragma once
+#include "core/convert.h"
 #include "core/philox.h"
 
 namespace adastep {
@@ -10,8 +11,6 @@ namespace ADASTEP_NUMERICS {
 ADASTEP_HD uint32_t random_bits(const Philox& drawn, int element, int use) {
   return drawn.word[element] >> (16 * use) & 0xffff;
 }
-
-ADASTEP_HD float bf16_decode(uint16_t code) { return float_of(static_cast<uint32_t>(code) << 16); }
 
 // Up with the probability of what is cut off; `random` is uniform in 0 .. 2^16 - 1. Infinity stays; NaN is
 // the same one, whatever made it.
@@ -41,9 +40,9 @@ struct Code {
     return kSigned && (code & 0x80) ? -value : value;
   }
 
-  // `x` in the same units, |x| <= 1; `random` uniform in 0 .. 2^16 - 1. What is not zero stays so if there
-  // is no sign: a second moment of 0 beside a first one that is not would be divided by.
-  ADASTEP_HD static uint32_t encode(float x, uint32_t random) {
+  // `x` in the same units, |x| <= 1; `random` uniform in 0 .. 2^16 - 1. With `kept`, what is not zero stays
+  // so: a second moment of 0 beside a first one that is not would be divided by.
+  ADASTEP_HD static uint32_t encode(float x, uint32_t random, bool kept) {
     const float a = abs_(x);
     const float least = float_of(static_cast<uint32_t>(kLowest + 1) << 23);
     const uint32_t large = (bits_of(a) + (random << 4) - (static_cast<uint32_t>(kLowest) << 23)) >> 20;
@@ -52,7 +51,7 @@ struct Code {
     const uint32_t small = static_cast<uint32_t>(static_cast<int32_t>(units));
     uint32_t magnitude = a < least ? small : large;
     if (magnitude > kOne) magnitude = kOne;
-    if (!kSigned && magnitude == 0 && a > 0.0f) magnitude = 1;
+    if (kept && magnitude == 0 && a > 0.0f) magnitude = 1;
     return kSigned && x < 0.0f ? magnitude | 0x80 : magnitude;
   }
 };

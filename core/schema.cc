@@ -77,8 +77,8 @@ std::vector<RuleSchema> rule_schemas() {
   std::vector<RuleSchema> schemas;
   for (int i = 0; i < kRuleCount; i++) {
     const RuleSize size = rule_size(static_cast<RuleId>(i));
-    schemas.push_back(
-        {kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step, size.direction, size.second});
+    schemas.push_back({kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step, size.direction,
+                       size.second, size.positive});
   }
   return schemas;
 }

@@ -25,6 +25,7 @@ struct RuleSchema {
   std::string name, states;  // state names separated by spaces
   int hyper, running, step;  // sizes: doubles, doubles, floats
   int direction, second;     // which state is the direction, which the second moment; -1: none
+  int positive;              // which states are never negative, and divide: as bits
 };
 
 std::vector<RuleSchema> rule_schemas();

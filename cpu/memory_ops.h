@@ -139,7 +139,11 @@ static void run(const Cast& op, const cpu::Parallel& parallel) {
   const auto i32 = [](float x) { return to_i32(x); };
   const auto u8 = [](auto x) { return to_u8(x); };
   if (op.from == op.to) {
-    copy_bytes(op.x.data, op.y.data, op.n * (op.from == DType::kU8 ? 1 : 4), parallel);
+    copy_bytes(op.x.data, op.y.data, op.n * size_of(op.from), parallel);
+  } else if (op.to == DType::kBF16) {
+    convert<float, uint16_t>(op, parallel, [](float x) { return to_bf16(x); });
+  } else if (op.from == DType::kBF16) {
+    convert<uint16_t, float>(op, parallel, [](uint16_t x) { return from_bf16(x); });
   } else if (op.from == DType::kF32) {
     if (op.to == DType::kI32) return convert<float, int32_t>(op, parallel, i32);
     convert<float, uint8_t>(op, parallel, u8);

@@ -39,13 +39,13 @@ static void run(const Settle& op, const cpu::Parallel&) {
 }
 
 static void run(const Snapshot& op, const cpu::Parallel& parallel) {
-  const int64_t slot = snapshot_slot(op), words = op.bytes / 4;
+  const int64_t slot = snapshot_slot(op), halves = op.bytes / 2;
   if (slot < 0) return;
-  uint32_t* const kept = op.ring.data + slot * words;
+  uint16_t* const kept = op.ring.data + slot * halves;
   const bool save = op.prepared.data[5] > 0.0f;
-  uint32_t *const to = save ? kept : op.data.data, *const from = save ? op.data.data : kept;
-  for_parts(parallel, words, kGrain, [=](int64_t first, int64_t last) {
-    __builtin_memcpy(to + first, from + first, 4 * static_cast<size_t>(last - first));
+  uint16_t *const to = save ? kept : op.data.data, *const from = save ? op.data.data : kept;
+  for_parts(parallel, halves, 2 * kGrain, [=](int64_t first, int64_t last) {
+    __builtin_memcpy(to + first, from + first, 2 * static_cast<size_t>(last - first));
   });
 }
 

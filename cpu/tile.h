@@ -21,7 +21,7 @@ static inline size_t bytes_of(int n) { return sizeof(float) * static_cast<size_t
 
 static const float* decode_bf16(const uint16_t* from, int n, float* to) {
   ADASTEP_INDEPENDENT
-  for (int i = 0; i < n; ++i) to[i] = bf16_decode(from[i]);
+  for (int i = 0; i < n; ++i) to[i] = from_bf16(from[i]);
   return to;
 }
 
@@ -69,7 +69,8 @@ static void encode_bf16(const Drawn& drawn, int use, int n, const float* from, u
 }
 
 template <bool kSigned>
-static void encode_u8(const Drawn& drawn, int use, int n, const float* room, uint8_t* tile, float* largest) {
+static void encode_u8(const Drawn& drawn, int use, bool kept, int n, const float* room, uint8_t* tile,
+                      float* largest) {
   for_blocks(n, [=, &drawn](int first, int count, int number) {
     const float* const from = room + first;
     uint8_t* const to = tile + first;
@@ -78,8 +79,8 @@ static void encode_u8(const Drawn& drawn, int use, int n, const float* room, uin
     largest[number] = most;
     ADASTEP_INDEPENDENT
     for (int i = 0; i < count; ++i)
-      to[i] =
-          static_cast<uint8_t>(Code<kSigned>::encode(relative_to(most, from[i]), drawn.bits(first + i, use)));
+      to[i] = static_cast<uint8_t>(
+          Code<kSigned>::encode(relative_to(most, from[i]), drawn.bits(first + i, use), kept));
   });
 }
 

@@ -120,9 +120,9 @@ static void close_states(const Update& op, const Control& control, const Tile& t
     float* const largest = op.largest[s].data + tile.state / kScaleBlock;
     uint8_t* const to = codes(op.state[s].data, tile.state);
     if (is_signed<Rule>(s))
-      encode_u8<true>(drawn, s, tile.n, from, to, largest);
+      encode_u8<true>(drawn, s, is_positive<Rule>(s), tile.n, from, to, largest);
     else
-      encode_u8<false>(drawn, s, tile.n, from, to, largest);
+      encode_u8<false>(drawn, s, is_positive<Rule>(s), tile.n, from, to, largest);
   }
 }
 

@@ -13,6 +13,7 @@ export {
   type SafetensorsFile,
   type SafetensorsTensor,
 } from "./data/safetensors.js";
+export { fromBF16, toBF16 } from "./device/bf16.js";
 export { DeviceBuffer } from "./device/buffer.js";
 export { Device, type DeviceOptions, devices } from "./device/device.js";
 export type { ArrayOf, DType, Shape } from "./device/dtype.js";
@@ -48,8 +49,9 @@ export type {
   LossScaleOptions,
 } from "./optim/guard.js";
 export { Lion, type LionOptions } from "./optim/lion.js";
+export type { OptimizerBytes } from "./optim/memory.js";
 export { NAdam, type NAdamOptions } from "./optim/nadam.js";
-export { type Group, Optimizer, type StorageOptions } from "./optim/optimizer.js";
+export { type Group, Optimizer } from "./optim/optimizer.js";
 export type { Precision } from "./optim/precision.js";
 export { RAdam, type RAdamOptions } from "./optim/radam.js";
 export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
@@ -86,6 +88,7 @@ export {
 export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
 export type { LoadOptions, LoadReport, OptimizerState } from "./optim/state.js";
+export type { StorageOptions } from "./optim/storage.js";
 export type { Telemetry } from "./optim/telemetry.js";
 export { importTorchState, type TorchStateOptions, type TorchTensor } from "./optim/torch-state.js";
 export { dropout } from "./tensor/dropout.js";
@@ -116,7 +119,7 @@ export { gradients } from "./tensor/gradients.js";
 export { f32, type InputSpec, i32, u8 } from "./tensor/inputs.js";
 export { linear, type MatmulOptions, matmul } from "./tensor/matmul.js";
 export { layerNorm } from "./tensor/normalize.js";
-export { Parameter, parameter } from "./tensor/parameter.js";
+export { Parameter, type ParameterType, parameter } from "./tensor/parameter.js";
 export { Program, type ProgramBytes, type ProgramOptions, type SingleProgram } from "./tensor/program.js";
 export type { Value } from "./tensor/recorder.js";
 export { type AxisOptions, argmax, max, mean, sum, sumOfSquares } from "./tensor/reduce.js";

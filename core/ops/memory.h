@@ -53,10 +53,11 @@ struct Strided {
   }
 };
 
-// y[i] = x[i] converted. f32 to i32 truncates towards zero and saturates, NaN gives 0; to u8 likewise.
+// y[i] = x[i] converted. f32 to i32 truncates towards zero and saturates, NaN gives 0; to u8 likewise. f32 to
+// bf16 rounds to the nearest, ties to even.
 struct Cast {
   static constexpr const char* kName = "cast";
-  DType from, to;  // of f32, i32, u8
+  DType from, to;  // of f32, i32, u8; or of f32, bf16
   int64_t n;
   In<Raw> x;
   Out<Raw> y;
@@ -65,8 +66,10 @@ struct Cast {
     v.choice("from", from, kDTypeNames);
     v.choice("to", to, kDTypeNames);
     v.count("n", n);
-    v.check(from <= DType::kU8, "from", "f32, i32 or u8");
-    v.check(to <= DType::kU8, "to", "f32, i32 or u8");
+    v.check(from <= DType::kU8 || from == DType::kBF16, "from", "f32, i32, u8 or bf16");
+    v.check(to <= DType::kU8 ? from != DType::kBF16 || to == DType::kF32
+                             : to == DType::kBF16 && (from == DType::kF32 || from == to),
+            "to", "f32, i32 or u8; f32 or bf16 from bf16; bf16 from f32");
     v.span("x", x, n, from);
     v.span("y", y, n, to);
   }

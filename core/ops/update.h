@@ -210,20 +210,21 @@ struct Settle {
   }
 };
 
-// Saves `data` into a slot of `ring`, or restores it from one, if the step's control words say so.
+// Saves `data` into a slot of `ring`, or restores it from one, if the step's control words say so. By pairs
+// of bytes: bf16 parameters may be an odd number, anywhere.
 struct Snapshot {
   static constexpr const char* kName = "snapshot";
-  int64_t bytes, slots;  // of data, a multiple of 4
+  int64_t bytes, slots;  // of data, a multiple of 2
   In<float> prepared;
-  InOut<uint32_t> data, ring;
+  InOut<uint16_t> data, ring;
   template <class V>
   void visit(V& v) {
     v.count("bytes", bytes);
-    v.check(bytes % 4 == 0, "bytes", "a multiple of 4");
+    v.check(bytes % 2 == 0, "bytes", "a multiple of 2");
     v.count("slots", slots);
     v.span("prepared", prepared, kControlWords);
-    v.span("data", data, bytes / 4);
-    v.span("ring", ring, extent(slots, bytes / 4));
+    v.span("data", data, bytes / 2);
+    v.span("ring", ring, extent(slots, bytes / 2));
   }
 };
 

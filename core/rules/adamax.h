@@ -9,7 +9,7 @@ namespace ADASTEP_NUMERICS {
 //   torch, optax:         u = max(beta2 * u, |g| + eps),  p = p - lr / (1 - beta1^t) * m / u
 //   keras (eps_outside):  u = max(beta2 * u, |g|),        p = p - lr / (1 - beta1^t) * m / (u + eps)
 struct Adamax {
-  static constexpr int kStates = 2, kDirection = 0, kSecond = -1;
+  static constexpr int kStates = 2, kDirection = 0, kSecond = -1, kPositive = 2;
   struct Hyper {
     double lr, weight_decay, maximize, decoupled, beta1, beta2, eps, eps_outside;
   };

@@ -53,7 +53,7 @@ constexpr const char* kRuleStates[] = {
 
 // Sizes in elements: hyper and running in doubles, step in floats.
 struct RuleSize {
-  int hyper, running, step, states, direction, second;
+  int hyper, running, step, states, direction, second, positive;
 };
 // (A table would not be there on the device.)
 ADASTEP_HD constexpr RuleSize rule_size(RuleId rule) {
@@ -65,7 +65,8 @@ ADASTEP_HD constexpr RuleSize rule_size(RuleId rule) {
             sizeof(ADASTEP_NUMERICS::type::Step<float>) / sizeof(float), \
             ADASTEP_NUMERICS::type::kStates,                             \
             ADASTEP_NUMERICS::type::kDirection,                          \
-            ADASTEP_NUMERICS::type::kSecond};
+            ADASTEP_NUMERICS::type::kSecond,                             \
+            ADASTEP_NUMERICS::positive_states<ADASTEP_NUMERICS::type>(0)};
     ADASTEP_FOR_EACH_RULE(ADASTEP_RULE)
 #undef ADASTEP_RULE
   }

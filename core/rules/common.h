@@ -5,13 +5,29 @@
 //            device round differently: powers are running products,
 //   apply()  one element: the new parameter from the old one, its gradient and its states,
 //   kDirection  which state's negative is the direction of the previous update, kSecond  which is the second
-//               moment: read by telemetry, -1 if there is none.
+//               moment: read by telemetry, -1 if there is none,
+//   kPositive   which states, as bits, are never negative, and divide; without it the second moment. In 8
+//   bits
+//               what is not zero of them stays so: else the first moment would be divided by eps alone.
 // The sign of `maximize` is in the gradient already.
 #pragma once
 #include "core/numerics.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
+
+template <class Rule>
+ADASTEP_HD constexpr auto positive_states(int) -> decltype(Rule::kPositive) {
+  return Rule::kPositive;
+}
+template <class Rule>
+ADASTEP_HD constexpr int positive_states(long) {
+  return Rule::kSecond < 0 ? 0 : 1 << Rule::kSecond;
+}
+template <class Rule>
+ADASTEP_HD constexpr bool is_positive(int state) {
+  return (positive_states<Rule>(0) >> state & 1) != 0;
+}
 
 // Weight decay: L2, g + weight_decay p, or decoupled from the gradient, (1 - lr weight_decay) p.
 template <class T>

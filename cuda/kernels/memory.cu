@@ -21,9 +21,16 @@ __device__ void fill(void* data, int64_t n, uint64_t bits) {
     y[i] = static_cast<T>(bits);
 }
 
+// uint16_t holds the bits of a bf16.
 template <class To, class From>
 __device__ To convert(From x) {
-  if constexpr (sizeof(To) == 1 && sizeof(From) == 4) {
+  if constexpr (sizeof(To) == sizeof(From) && sizeof(To) == 2) {
+    return x;
+  } else if constexpr (sizeof(To) == 2) {
+    return to_bf16(x);
+  } else if constexpr (sizeof(From) == 2) {
+    return from_bf16(x);
+  } else if constexpr (sizeof(To) == 1 && sizeof(From) == 4) {
     return to_u8(x);
   } else {
     return static_cast<To>(x);
@@ -69,7 +76,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_fill(Fill op, uin
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_cast(Cast op) {
-  if (op.from == DType::kF32) {
+  if (op.from == DType::kBF16) {
+    if (op.to == DType::kBF16) return cast<uint16_t, uint16_t>(op);
+    cast<float, uint16_t>(op);
+  } else if (op.to == DType::kBF16) {
+    cast<uint16_t, float>(op);
+  } else if (op.from == DType::kF32) {
     cast_from<float>(op);
   } else if (op.from == DType::kI32) {
     cast_from<int32_t>(op);

@@ -4,7 +4,6 @@
 
 #include <type_traits>
 
-
 #include "core/dtype.h"
 #include "core/packed.h"
 #include "core/span.h"
@@ -69,7 +68,7 @@ __device__ inline void load_bf16(const uint16_t* data, const Access& access, Qua
   uint16_t code[4];
   load_codes<ushort4>(data + access.start, access, code);
 #pragma unroll
-  for (int e = 0; e < 4; e++) to[e] = bf16_decode(code[e]);
+  for (int e = 0; e < 4; e++) to[e] = from_bf16(code[e]);
 }
 __device__ inline void store_bf16(uint16_t* data, const Access& access, const Philox& drawn, int use,
                                   const Quad& from) {
@@ -86,14 +85,14 @@ __device__ void load_u8(const uint8_t* data, const Access& access, float largest
 #pragma unroll
   for (int e = 0; e < 4; e++) to[e] = Code<kSigned>::decode(code[e]) * largest;
 }
-template <bool kSigned>
+template <bool kSigned, bool kKept>
 __device__ void store_u8(uint8_t* data, const Access& access, float largest, const Philox& drawn, int use,
                          const Quad& from) {
   uint8_t code[4];
 #pragma unroll
   for (int e = 0; e < 4; e++)
     code[e] = static_cast<uint8_t>(
-        Code<kSigned>::encode(relative_to(largest, from[e]), random_bits(drawn, e, use)));
+        Code<kSigned>::encode(relative_to(largest, from[e]), random_bits(drawn, e, use), kKept));
   store_codes<uchar4>(data + access.start, access, code);
 }
 

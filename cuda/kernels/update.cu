@@ -58,7 +58,8 @@ struct Lane {
     most = fold_warp<MaxFold>(most);
     __syncwarp();  // the largest before was read by all lanes: a shuffle orders no memory
     if (threadIdx.x % kLanes == 0) op.largest[kState].data[block()] = most;
-    store_u8<kState != Rule::kSecond>(typed<uint8_t>(data, 0), of(tile.state), most, drawn, kState, from);
+    store_u8<kState != Rule::kSecond, is_positive<Rule>(kState)>(typed<uint8_t>(data, 0), of(tile.state),
+                                                                 most, drawn, kState, from);
   }
   template <int kStates>
   __device__ void store_states(const Quad (&state)[kStates]) const {

@@ -22,6 +22,16 @@ const RANGES: Readonly<Record<DType, readonly [number, number] | readonly [undef
   f64: [undefined, undefined],
   i32: [-(2 ** 31), 2 ** 31 - 1],
   u8: [0, 255],
+  bf16: [undefined, undefined],
+};
+
+/** From what an element type is converted. */
+const CASTS: Readonly<Record<DType, readonly DType[]>> = {
+  f32: ["f32", "i32", "u8", "bf16"],
+  i32: ["f32", "i32", "u8"],
+  u8: ["f32", "i32", "u8"],
+  bf16: ["f32", "bf16"],
+  f64: [],
 };
 
 /** Whether a block has been disposed, shared by its views. */
@@ -153,7 +163,7 @@ export class DeviceBuffer<D extends DType = DType> {
     return viewAs(this.dtype, bytes);
   }
 
-  /** Enqueues setting every element to `value`. */
+  /** Enqueues setting every element to `value`; bf16 rounds it to the nearest. */
   fill(value: number): void {
     const [low, high] = RANGES[this.dtype];
     const fits =
@@ -168,28 +178,35 @@ export class DeviceBuffer<D extends DType = DType> {
 
   /** Enqueues a copy from a buffer of the same type and as many elements. */
   copyFrom(source: DeviceBuffer<D>): void {
-    if (!(source instanceof DeviceBuffer)) {
-      throw new ArgumentError({
-        argument: "buffer.copyFrom: 'source'",
-        got: describe(source),
-        accepted: "a DeviceBuffer",
-      });
-    }
-    if (source.dtype !== this.dtype) {
+    this.#checkSource("buffer.copyFrom: 'source'", source, [this.dtype]);
+    if (this.length > 0) this.device.run("copy", { bytes: this.byteLength, x: source, y: this });
+  }
+
+  /**
+   * Enqueues a conversion from a buffer of as many elements: between f32, i32 and u8 (f32 to an integer truncates and saturates),
+   * and between f32 and bf16 (rounds to the nearest, ties to even).
+   */
+  castFrom(source: DeviceBuffer): void {
+    this.#checkSource("buffer.castFrom: 'source'", source, CASTS[this.dtype]);
+    const { dtype: to, length: n } = this;
+    if (n > 0) this.device.run("cast", { from: source.dtype, to, n, x: source, y: this });
+  }
+
+  #checkSource(argument: string, source: unknown, accepted: readonly DType[]): void {
+    if (!(source instanceof DeviceBuffer))
+      throw new ArgumentError({ argument, got: describe(source), accepted: "a DeviceBuffer" });
+    if (!accepted.includes(source.dtype))
       throw new DTypeError({
-        argument: "buffer.copyFrom: 'source'",
+        argument,
         got: source.dtype,
-        accepted: this.dtype,
+        accepted: accepted.join(", ") || `no type: ${this.dtype} is not converted`,
       });
-    }
-    if (source.length !== this.length) {
+    if (source.length !== this.length)
       throw new ShapeError({
-        argument: "buffer.copyFrom: 'source'",
+        argument,
         got: `${source.length} elements`,
         accepted: `${this.length} elements`,
       });
-    }
-    if (this.length > 0) this.device.run("copy", { bytes: this.byteLength, x: source, y: this });
   }
 
   /** Frees the memory once what is enqueued has run. Of a view: nothing, its owner holds the memory. */

@@ -125,14 +125,14 @@ export class Device {
     return buffer;
   }
 
-  /** A buffer that holds a copy of `data`; its shape defaults to `[data.length]`. */
+  /** A buffer that holds a copy of `data`; its shape defaults to `[data.length]`. A Uint16Array holds bits of bf16: `toBF16`. */
   from<A extends ArrayOf[DType]>(data: A, shape: Shape = [data.length]): DeviceBuffer<DTypeOf<A>> {
     const dtype = dtypeOf(data);
     if (dtype === undefined) {
       throw new ArgumentError({
         argument: "device.from: 'data'",
         got: describe(data),
-        accepted: "a Float32Array, Int32Array, Uint8Array or Float64Array",
+        accepted: "a Float32Array, Int32Array, Uint8Array, Float64Array or Uint16Array (bf16)",
       });
     }
     if (countOf(checkShape("device.from: 'shape'", shape)) !== data.length) {
@@ -242,7 +242,9 @@ export type DTypeOf<A> = A extends Float32Array
     ? "i32"
     : A extends Uint8Array
       ? "u8"
-      : "f64";
+      : A extends Uint16Array
+        ? "bf16"
+        : "f64";
 
 /** The place of a buffer in a list of buffers, adding its memory to the list if it is new. */
 function placeOf(buffers: DeviceBuffer[], buffer: DeviceBuffer): Place {

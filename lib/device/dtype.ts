@@ -2,20 +2,30 @@
 
 import { ArgumentError, describe, ShapeError } from "../errors.js";
 
-/** Element types of buffers. Tensors take f32, i32 and u8; f64 holds step scalars. */
-export type DType = "f32" | "i32" | "u8" | "f64";
+/**
+ * Element types of buffers. Tensors take f32, i32 and u8; f64 holds step scalars; bf16, the upper half of an f32, is for
+ * parameters and gradients that direct commands and `optimizer.step()` work on.
+ */
+export type DType = "f32" | "i32" | "u8" | "f64" | "bf16";
 
-/** The typed array of each element type. */
+/** The typed array of each element type; of bf16 the bit patterns (`toBF16` and `fromBF16` convert). */
 export interface ArrayOf {
   f32: Float32Array;
   i32: Int32Array;
   u8: Uint8Array;
   f64: Float64Array;
+  bf16: Uint16Array;
 }
 
 export type Shape = readonly number[];
 
-const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, f64: Float64Array } as const;
+const ARRAYS = {
+  f32: Float32Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+  f64: Float64Array,
+  bf16: Uint16Array,
+} as const;
 
 /** Bytes of an element. */
 export function sizeOf(dtype: DType): number {

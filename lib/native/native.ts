@@ -9,7 +9,7 @@ import { load } from "./load.js";
  */
 export const EXACT_MEMORY = process.env.ADASTEP_POOL === "exact";
 
-export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array;
+export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array | Uint16Array;
 
 /** A device as the machine offers it. */
 export interface DeviceInfo {
@@ -88,6 +88,8 @@ export interface Schema {
     /** Which state is where the last update came from, which the second moment; -1: none. */
     readonly direction: number;
     readonly second: number;
+    /** Which states are never negative, and divide: as bits. */
+    readonly positive: number;
   }[];
   /** Counts of elements and of words. */
   readonly step: {

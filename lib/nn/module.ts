@@ -14,14 +14,14 @@ import type { Initializer } from "./init.js";
 /** A parameter that has a shape and an initial value but no memory yet. */
 export class Declared {
   /** Set when the model is placed on a device. */
-  placed: Parameter | undefined;
+  placed: Parameter<"f32"> | undefined;
   constructor(
     readonly shape: Shape,
     readonly init: Initializer,
   ) {}
 
   /** The parameter; throws if the model has not been placed. */
-  get parameter(): Parameter {
+  get parameter(): Parameter<"f32"> {
     if (!this.placed) {
       throw new ArgumentError({
         argument: "model",
@@ -120,7 +120,7 @@ export abstract class Module {
   }
 
   /** All parameters, in the order of declaration. */
-  parameters(): Parameter[] {
+  parameters(): Parameter<"f32">[] {
     return [...this.declared()].map(([, declared]) => declared.parameter);
   }
 

@@ -2,6 +2,7 @@
 
 import { checkKeys } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import type { StorageOptions } from "./storage.js";
 
 /**
  * Whose formulas and defaults: PyTorch's (torch.optim), Keras' (keras.optimizers) or optax's. The classes name what differs;
@@ -30,10 +31,11 @@ export interface DecayOptions extends CommonOptions {
   readonly decoupled?: boolean;
 }
 
-/** Options, and groups of parameters, by name, that override some of them. */
-export type WithGroups<O> = O & {
-  readonly groups?: readonly (O & { readonly match: (name: string) => boolean })[];
-};
+/** Options, how state is kept, and groups of parameters, by name, that override some of the options. */
+export type WithGroups<O> = O &
+  StorageOptions & {
+    readonly groups?: readonly (O & { readonly match: (name: string) => boolean })[];
+  };
 
 /** One option: its default and its check, which returns the value or throws a typed error that names the argument. */
 export interface OptionSpec<T> {

@@ -3,9 +3,10 @@
 
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
+import { sizeOf } from "../device/dtype.js";
 import { STEP } from "../device/encode.js";
-import { ArgumentError, describe } from "../errors.js";
-import { Parameter } from "../tensor/parameter.js";
+import { ArgumentError, DTypeError, describe } from "../errors.js";
+import { Parameter, type ParameterType } from "../tensor/parameter.js";
 
 /** A parameter in the table. Places are elements from the start of the run's memory. */
 export interface Segment {
@@ -19,9 +20,9 @@ export interface Segment {
 export interface Run {
   readonly segments: readonly Segment[];
   /** Memory from the first parameter to the end of the last. */
-  readonly value: DeviceBuffer<"f32">;
+  readonly value: DeviceBuffer<ParameterType>;
   /** That of the gradients, if the user brought them. */
-  readonly gradient: DeviceBuffer<"f32"> | undefined;
+  readonly gradient: DeviceBuffer<ParameterType> | undefined;
   /** Elements of each state, with padding. */
   readonly length: number;
   readonly firstSegment: number;
@@ -58,8 +59,15 @@ export function checkParameters(
   const checked = list as readonly Parameter[];
   const { device } = first.value;
   const names = new Set<string>();
-  for (const { name, value } of checked) {
+  for (const { name, value, grad } of checked) {
     device.own(`${argument}, "${name}"`, value);
+    // `parameter()` checked it, but `grad` can be set.
+    if (grad && grad.dtype !== value.dtype)
+      throw new DTypeError({
+        argument: `${argument}, the gradient of "${name}"`,
+        got: grad.dtype,
+        accepted: value.dtype,
+      });
     if (names.has(name))
       throw new ArgumentError({ argument, got: `two named "${name}"`, accepted: "distinct names" });
     names.add(name);
@@ -111,10 +119,10 @@ function byMemory(parameters: readonly Parameter[]): Parameter[][] {
 }
 
 /** From the first to the end of the last of the buffers, which are in one block. */
-function spanOf(buffers: readonly DeviceBuffer<"f32">[]): DeviceBuffer<"f32"> {
-  const [first] = [...buffers].sort((a, b) => a.byteOffset - b.byteOffset) as [DeviceBuffer<"f32">];
+function spanOf(buffers: readonly DeviceBuffer<ParameterType>[]): DeviceBuffer<ParameterType> {
+  const [first] = [...buffers].sort((a, b) => a.byteOffset - b.byteOffset) as [DeviceBuffer<ParameterType>];
   const end = Math.max(...buffers.map(({ byteOffset, byteLength }) => byteOffset + byteLength));
-  return first.spanning((end - first.byteOffset) / (first.byteLength / first.length || 4));
+  return first.spanning((end - first.byteOffset) / sizeOf(first.dtype));
 }
 
 const tilesOf = (length: number): number => Math.ceil(length / STEP.tile);
@@ -134,7 +142,7 @@ export function layOut(parameters: readonly Parameter[], groupOf: (parameter: Pa
       const { length } = parameter.value;
       const group = groupOf(parameter);
       const place = (buffer: DeviceBuffer, from: DeviceBuffer): number =>
-        (buffer.byteOffset - from.byteOffset) / (from.byteLength / from.length || 4);
+        (buffer.byteOffset - from.byteOffset) / sizeOf(from.dtype);
       const g = parameter.grad && gradient ? place(parameter.grad, gradient) : at;
       words.push(firstTile + tiles, length, place(parameter.value, value), g, at, group);
       segments.push({ parameter, group, at });

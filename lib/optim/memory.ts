@@ -3,18 +3,20 @@
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
-import type { Parameter } from "../tensor/parameter.js";
+import type { Parameter, ParameterType } from "../tensor/parameter.js";
 import type { InitialState } from "./family.js";
 import type { Layout, Run, Segment } from "./layout.js";
-import { allocate, bytesOf, type Precision, readState, type State, writeState } from "./precision.js";
+import { allocate, fillState, type Precision, readState, type State, writeState } from "./precision.js";
 
 /** What to allocate. */
 export interface MemoryPlan {
-  readonly states: readonly { readonly name: string; readonly squares: boolean }[];
+  readonly states: readonly Pick<State, "name" | "squares" | "positive">[];
   readonly precision: Precision;
   readonly initial: Readonly<Record<string, InitialState>>;
   /** Whether a running mean of the parameters is kept. */
   readonly average: boolean;
+  /** Whether the parameters are kept in bf16 too. */
+  readonly copy: boolean;
   readonly groups: number;
   /** Running scalars of all groups at step 0. */
   readonly running: readonly number[];
@@ -42,12 +44,25 @@ export interface Kept extends Disposable {
   restore(): void;
 }
 
+/** Bytes that an optimizer has allocated. */
+export interface OptimizerBytes {
+  /** Of gradients, but for those that the user brought. */
+  readonly gradients: number;
+  /** Of states, the running mean and the bf16 copy of the parameters. */
+  readonly state: number;
+  /** Of the guard's snapshots. */
+  readonly snapshots: number;
+  /** Of tables, scalars and sums. */
+  readonly workspace: number;
+}
+
 /** The memory of one run. */
 export interface RunMemory {
   readonly run: Run;
-  readonly gradient: DeviceBuffer<"f32">;
+  readonly gradient: DeviceBuffer<ParameterType>;
   readonly states: readonly State[];
   readonly average: DeviceBuffer<"f32"> | undefined;
+  readonly copy: DeviceBuffer<"bf16"> | undefined;
 }
 
 export class OptimizerMemory {
@@ -65,8 +80,7 @@ export class OptimizerMemory {
   readonly #shared = new Map<string, DeviceBuffer>();
   /** How many of them a step may read that did not write them before: not what `shared` makes. */
   readonly #lasting: number;
-  #gradientBytes = 0;
-  #stateBytes = 0;
+  readonly #bytes = { gradients: 0, state: 0, snapshots: 0, workspace: 0 };
 
   constructor(
     readonly device: Device,
@@ -85,61 +99,61 @@ export class OptimizerMemory {
     this.totals = this.own(device.alloc("f32", [STEP.sums]));
     this.runs = layout.runs.map((run) => this.#allocateRun(run));
     this.fillAverage();
+    this.fillCopy();
     this.#lasting = this.#owned.length;
   }
 
-  /** Makes a buffer end with this memory. */
-  own<B extends DeviceBuffer>(buffer: B): B {
+  /** Makes a buffer end with this memory, and counts it. */
+  own<B extends DeviceBuffer>(buffer: B, use: keyof OptimizerBytes = "workspace"): B {
     this.#owned.push(buffer);
+    this.#bytes[use] += buffer.byteLength;
     return buffer;
   }
 
   /** A buffer that all steps share, by name: made by the first that needs it. */
-  shared<B extends DeviceBuffer>(name: string, make: () => B): B {
+  shared<B extends DeviceBuffer>(name: string, make: () => B, use?: keyof OptimizerBytes): B {
     const known = this.#shared.get(name) as B | undefined;
     if (known) return known;
-    const buffer = this.own(make());
+    const buffer = this.own(make(), use);
     this.#shared.set(name, buffer);
     return buffer;
   }
 
   #allocateRun(run: Run): RunMemory {
     const { device, plan } = this;
-    const gradient = run.gradient ?? this.own(device.alloc("f32", [run.length]));
-    if (!run.gradient) this.#gradientBytes += gradient.byteLength;
-    const states = plan.states.map(({ name, squares }) => {
-      const state = allocate(device, run.length, { name, squares, precision: plan.precision });
-      this.own(state.data);
-      if (state.largest) this.own(state.largest);
-      this.#stateBytes += bytesOf(state);
+    const gradient = run.gradient ?? this.own(device.alloc(run.value.dtype, [run.length]), "gradients");
+    const states = plan.states.map((kind) => {
+      const state = allocate(device, run.length, { ...kind, precision: plan.precision });
+      this.own(state.data, "state");
+      if (state.largest) this.own(state.largest, "state");
       return state;
     });
-    const average = plan.average ? this.own(device.alloc("f32", [run.length])) : undefined;
-    this.#stateBytes += average?.byteLength ?? 0;
+    const average = plan.average ? this.own(device.alloc("f32", [run.length]), "state") : undefined;
+    const copy = plan.copy ? this.own(device.alloc("bf16", [run.length]), "state") : undefined;
     for (const { parameter, at } of run.segments) {
       parameter.grad ??= gradient.view(at, parameter.shape);
       // The memory is zero.
       for (const state of states) if (plan.initial[state.name]) this.#initialize(state, parameter.value, at);
     }
-    return { run, gradient, states, average };
+    return { run, gradient, states, average, copy };
   }
 
-  #initialize(state: State, value: DeviceBuffer<"f32">, at: number): void {
+  #initialize(state: State, value: DeviceBuffer<ParameterType>, at: number): void {
     const initial = this.plan.initial[state.name] ?? 0;
-    if (initial === "parameter") {
-      if (state.precision !== "f32") throw new Error(`${state.name} has to be f32`);
-      (state.data as DeviceBuffer<"f32">).view(at, value.shape).copyFrom(value);
-    } else {
-      writeState(state, at, new Float32Array(value.length).fill(initial));
-    }
+    if (initial === "parameter") state.data.view(at, value.shape).castFrom(value);
+    else fillState(state, at, value.length, initial);
   }
 
   /** Starts the running mean of the parameters from what they are. */
   fillAverage(): void {
-    for (const { run, average } of this.runs) {
-      for (const { parameter, at } of run.segments)
-        average?.view(at, parameter.shape).copyFrom(parameter.value);
-    }
+    for (const { segment, memory } of this.places())
+      memory.average?.view(segment.at, segment.parameter.shape).castFrom(segment.parameter.value);
+  }
+
+  /** Makes the copy of the parameters what they are, to the nearest. */
+  fillCopy(): void {
+    for (const { segment, memory } of this.places())
+      memory.copy?.view(segment.at, segment.parameter.shape).castFrom(segment.parameter.value);
   }
 
   /** Each parameter with where its states are. */
@@ -147,8 +161,8 @@ export class OptimizerMemory {
     for (const memory of this.runs) for (const segment of memory.run.segments) yield { segment, memory };
   }
 
-  get bytes(): { readonly gradients: number; readonly state: number } {
-    return { gradients: this.#gradientBytes, state: this.#stateBytes };
+  get bytes(): OptimizerBytes {
+    return { ...this.#bytes };
   }
 
   /** The parameters, in the order of the memory. */
@@ -179,7 +193,7 @@ export class OptimizerMemory {
         length,
         read: () => average.read(),
         write: (values) => average.write(values),
-        restart: () => average.copyFrom(parameter.value),
+        restart: () => average.castFrom(parameter.value),
       };
     }
   }

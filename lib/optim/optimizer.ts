@@ -1,23 +1,23 @@
 // What all optimizers share: parameters in groups, state in flat memory, the recorded step and the direct one.
 
-import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, given } from "../check.js";
+import { checkBoolean, checkKeys, checkNumber } from "../check.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { RULES, STEP } from "../device/encode.js";
 import { ArgumentError, describe } from "../errors.js";
 import { mul } from "../tensor/elementwise.js";
 import { gradients } from "../tensor/gradients.js";
-import type { Parameter } from "../tensor/parameter.js";
+import { Parameter } from "../tensor/parameter.js";
 import { Program } from "../tensor/program.js";
 import { type Recorder, recording } from "../tensor/recorder.js";
 import { reshape } from "../tensor/shape.js";
 import { asScalar, type Scalar, type Tensor } from "../tensor/tensor.js";
+import { AverageScope } from "./average.js";
 import { type CheckedStep, checkStep, type StepOptions } from "./clip.js";
 import { type CommonOptions, type Family, type RuleSetup, setUp, type WithGroups } from "./family.js";
 import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, slotsOf } from "./guard.js";
 import { checkParameters, layOut } from "./layout.js";
-import { type Kept, OptimizerMemory } from "./memory.js";
-import type { Precision } from "./precision.js";
+import { type Kept, type OptimizerBytes, OptimizerMemory } from "./memory.js";
 import { recordStep } from "./record.js";
 import {
   fitState,
@@ -27,19 +27,8 @@ import {
   readState,
   type StateTarget,
 } from "./state.js";
+import { checkStorage, checkStored, STORAGE } from "./storage.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
-
-/** How the state of an optimizer is kept. */
-export interface StorageOptions {
-  /** Of each state. bf16 and u8 are for optimizers of at most two states. Default "f32". */
-  readonly precision?: Precision;
-  /** Decay of a running mean of the parameters (EMA), for `withAverage`. Default: none is kept. */
-  readonly average?: number;
-  /** Seeds stochastic rounding. Default 0. */
-  readonly seed?: number;
-}
-
-const STORAGE = ["precision", "average", "seed"] as const;
 
 /** Parameters that share hyper-parameters; `lr` may be changed at any time and takes effect at the next step. */
 export interface Group {
@@ -60,6 +49,7 @@ export abstract class Optimizer {
   readonly setups: readonly RuleSetup[];
   readonly #memory: OptimizerMemory;
   readonly #average: number | undefined;
+  readonly #averaged: AverageScope;
   readonly #seed: number;
   readonly #programs = new Map<string, Program>();
   #steps = 0;
@@ -67,7 +57,7 @@ export abstract class Optimizer {
 
   protected constructor(
     parameters: readonly Parameter[],
-    options: WithGroups<CommonOptions> & StorageOptions,
+    options: WithGroups<CommonOptions>,
     family: Family<CommonOptions>,
   ) {
     const owner = new.target.name;
@@ -82,25 +72,26 @@ export abstract class Optimizer {
     const rule = ruleOf(first.rule);
     const groupOf = (parameter: Parameter): number =>
       this.groups.findIndex(({ params }) => params.includes(parameter));
-    if (storage.precision !== "f32" && rule.states.length > 2) {
-      throw new ArgumentError({
-        argument: `${owner}: 'precision'`,
-        got: `"${storage.precision}"`,
-        accepted: `"f32" for the ${rule.states.length} states that it keeps`,
-      });
-    }
+    const kept = { states: rule.states, initial: first.initialState };
+    checkStored(owner, storage, kept, checked.parameters);
     this.#average = storage.average;
     this.#seed = storage.seed;
     this.#memory = new OptimizerMemory(this.device, layOut(checked.parameters, groupOf), {
-      states: rule.states.map((name, i) => ({ name, squares: i === rule.second })),
+      states: rule.states.map((name, i) => ({
+        name,
+        squares: i === rule.second,
+        positive: ((rule.positive >> i) & 1) === 1,
+      })),
       precision: storage.precision,
       initial: first.initialState,
       average: storage.average !== undefined,
+      copy: storage.copy !== undefined,
       groups: this.groups.length,
       running: this.setups.flatMap(({ running }) => [...running]),
       row: STEP.rowHead + rule.step,
       guard: newGuard(1),
     });
+    this.#averaged = new AverageScope(this.#memory);
   }
 
   /** Steps tried: a step that the guard skipped counts here, but not in the running scalars of the rule. */
@@ -108,8 +99,8 @@ export abstract class Optimizer {
     return this.#steps;
   }
 
-  /** Bytes of gradients and of optimizer state that this optimizer allocated. */
-  get bytes(): { readonly gradients: number; readonly state: number } {
+  /** Bytes that this optimizer has allocated; snapshots and some sums come with the first step that needs them. */
+  get bytes(): OptimizerBytes {
     return this.#memory.bytes;
   }
 
@@ -124,7 +115,7 @@ export abstract class Optimizer {
     const parameters = this.groups.flatMap(({ params }) => params);
     const scaled = step.lossScale ? mul(loss, this.#lossScale(recorder, step.lossScale.initial)) : loss;
     gradients(scaled, parameters).forEach((gradient, i) => {
-      recorder.leaveIn(gradient, (parameters[i] as Parameter).grad as DeviceBuffer<"f32">);
+      recorder.leaveIn(gradient, (parameters[i] as Parameter).grad as DeviceBuffer);
     });
     const gradNorm = this.#record(recorder, step, loss);
     return { loss: asScalar(loss), gradNorm };
@@ -193,6 +184,10 @@ export abstract class Optimizer {
 
   /** The hyper-parameters of all groups, row by row. */
   #hyper({ schedule }: CheckedStep): number[] {
+    if (this.#averaged.active) {
+      const accepted = "steps before or after: inside, the parameters are their running mean";
+      throw new ArgumentError({ argument: this.#owner, got: "a step inside withAverage", accepted });
+    }
     const factor = schedule ? schedule(this.#steps) : 1;
     const at = `${this.#owner}: the schedule's factor at step ${this.#steps}`;
     checkNumber(at, factor, "a number, 0 or more", (v) => v >= 0);
@@ -220,7 +215,26 @@ export abstract class Optimizer {
     return events;
   }
 
-  /** Runs `body` while the parameters are their running mean (option `average`), and puts them back. */
+  /**
+   * A parameter in bf16 (option `copy`): a view, written by each step that is taken, stochastically rounded. Before the first, and
+   * after `load`, it is the parameter rounded to the nearest.
+   */
+  copyOf(parameter: Parameter): DeviceBuffer<"bf16"> {
+    for (const { segment, memory } of this.#memory.places()) {
+      if (segment.parameter === parameter && memory.copy)
+        return memory.copy.view(segment.at, parameter.shape);
+    }
+    throw new ArgumentError({
+      argument: `${this.#owner}.copyOf`,
+      got: parameter instanceof Parameter ? `"${parameter.name}"` : describe(parameter),
+      accepted: `a parameter of this optimizer, which needs the option copy: "bf16"`,
+    });
+  }
+
+  /**
+   * Runs `body` while the parameters are their running mean (option `average`), and puts the same bits back, also if it throws.
+   * May be nested; a step inside is refused. Keeps the parameters in memory of their size meanwhile.
+   */
   async withAverage<T>(body: () => T | Promise<T>): Promise<T> {
     if (this.#average === undefined) {
       throw new ArgumentError({
@@ -229,24 +243,11 @@ export abstract class Optimizer {
         accepted: "one that keeps a running mean",
       });
     }
-    this.#swapAverage();
+    this.#averaged.enter();
     try {
       return await body();
     } finally {
-      this.#swapAverage();
-    }
-  }
-
-  /** Exchanges parameters and their running mean. */
-  #swapAverage(): void {
-    for (const { segment, memory } of this.#memory.places()) {
-      const { value } = segment.parameter;
-      const mean = memory.average?.view(segment.at, value.shape);
-      if (!mean || value.length === 0) continue;
-      using spare = this.device.allocUninitialized("f32", value.shape);
-      spare.copyFrom(value);
-      value.copyFrom(mean);
-      mean.copyFrom(spare);
+      this.#averaged.leave();
     }
   }
 
@@ -264,6 +265,7 @@ export abstract class Optimizer {
   load(state: OptimizerState, options: LoadOptions = {}): LoadReport {
     const fitted = fitState(`${this.#owner}.load`, state, options, this.#stateTarget);
     fitted.write();
+    this.#memory.fillCopy();
     this.#events = fitted.decisions;
     this.#steps = fitted.step;
     return fitted.report;
@@ -313,18 +315,6 @@ function* recordedFor(schedule: object | undefined): Generator<number> {
   yield numbers.get(schedule) as number;
 }
 
-function checkStorage(owner: string, options: StorageOptions) {
-  const average = options.average;
-  return {
-    precision: checkChoice(`${owner}: 'precision'`, given(options.precision, "f32"), ["f32", "bf16", "u8"]),
-    average:
-      average === undefined
-        ? undefined
-        : checkNumber(`${owner}: 'average'`, average, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
-    seed: checkInteger(`${owner}: 'seed'`, given(options.seed, 0), 0, 2 ** 32 - 1),
-  };
-}
-
 interface Grouped {
   readonly params: readonly Parameter[];
   readonly setup: RuleSetup;
@@ -334,7 +324,7 @@ interface Grouped {
 function groupUp(
   owner: string,
   parameters: readonly Parameter[],
-  options: WithGroups<CommonOptions> & StorageOptions,
+  options: WithGroups<CommonOptions>,
   family: Family<CommonOptions>,
 ): Grouped[] {
   checkKeys(owner, options, [...Object.keys(family.options), ...STORAGE, "groups"]);

@@ -1,6 +1,7 @@
 // Optimizer state in memory: f32, bf16, or 8 bits with a scale for every 128 elements (core/packed.h has the formats; here
 // they are read and written for files).
 
+import { fromBF16, toBF16 } from "../device/bf16.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
@@ -12,9 +13,11 @@ export type Precision = "f32" | "bf16" | "u8";
 export interface State {
   readonly name: string;
   readonly precision: Precision;
-  /** Whether it holds a mean of squares, whose 8-bit codes have no sign. */
+  /** Whether it holds a mean of squares: then its 8-bit codes have no sign. */
   readonly squares: boolean;
-  readonly data: DeviceBuffer<"f32" | "u8">;
+  /** Whether it is never negative, and divides: then what is not zero stays so in 8 bits. */
+  readonly positive: boolean;
+  readonly data: DeviceBuffer<Precision>;
   /** With 8 bits: the largest magnitude of each block. */
   readonly largest: DeviceBuffer<"f32"> | undefined;
 }
@@ -23,19 +26,11 @@ export interface State {
 export function allocate(
   device: Device,
   length: number,
-  state: Pick<State, "name" | "precision" | "squares">,
+  state: Pick<State, "name" | "precision" | "squares" | "positive">,
 ): State {
   const { precision } = state;
   const largest = precision === "u8" ? device.alloc("f32", [Math.ceil(length / STEP.scaleBlock)]) : undefined;
-  const data =
-    precision === "f32"
-      ? device.alloc("f32", [length])
-      : device.alloc("u8", [precision === "bf16" ? 2 * length : length]);
-  return { ...state, data, largest };
-}
-
-export function bytesOf({ data, largest }: State): number {
-  return data.byteLength + (largest?.byteLength ?? 0);
+  return { ...state, data: device.alloc(precision, [length]), largest };
 }
 
 const EXPONENT = { signed: 2 ** -14, squares: 2 ** -30 }; // of the first octave
@@ -53,8 +48,8 @@ const DECODED = {
   squares: Float64Array.from({ length: 256 }, (_, code) => decode(code, true)),
 };
 
-/** The nearest code; what is not zero stays so among squares. */
-function encode(x: number, squares: boolean): number {
+/** The nearest code. */
+function encode(x: number, { squares, positive }: Pick<State, "squares" | "positive">): number {
   const a = Math.abs(x);
   const table = squares ? DECODED.squares : DECODED.signed;
   let [low, high] = [0, squares ? 248 : 120];
@@ -64,8 +59,20 @@ function encode(x: number, squares: boolean): number {
     else high = middle;
   }
   const nearest = a - (table[low] as number) < (table[high] as number) - a ? low : high;
-  if (squares) return a > 0 ? Math.max(1, nearest) : nearest;
-  return x < 0 || Object.is(x, -0) ? nearest | 0x80 : nearest;
+  const code = positive && a > 0 ? Math.max(1, nearest) : nearest;
+  return !squares && (x < 0 || Object.is(x, -0)) ? code | 0x80 : code;
+}
+
+/** Enqueues setting `length` elements from a multiple of a block on to `value`, which 8 bits hold exactly. */
+export function fillState(state: State, at: number, length: number, value: number): void {
+  const data = state.data.view(at, [length]);
+  if (state.precision !== "u8") {
+    data.fill(value);
+    return;
+  }
+  data.fill(value === 0 ? 0 : encode(Math.sign(value), state));
+  const blocks = Math.ceil(length / STEP.scaleBlock);
+  state.largest?.view(at / STEP.scaleBlock, [blocks]).fill(Math.abs(value));
 }
 
 /** A view of memory that starts at a multiple of a block and covers `length` elements, as f32. */
@@ -74,9 +81,7 @@ export async function readState(state: State, at: number, length: number): Promi
     return (state.data as DeviceBuffer<"f32">).view(at, [length]).read();
   }
   if (state.precision === "bf16") {
-    const bytes = await (state.data as DeviceBuffer<"u8">).view(2 * at, [2 * length]).read();
-    const codes = new Uint16Array(bytes.buffer, bytes.byteOffset, length);
-    return new Float32Array(Uint32Array.from(codes, (code) => code << 16).buffer);
+    return fromBF16(await (state.data as DeviceBuffer<"bf16">).view(at, [length]).read());
   }
   const first = at / STEP.scaleBlock;
   const [codes, largest] = await Promise.all([
@@ -90,12 +95,6 @@ export async function readState(state: State, at: number, length: number): Promi
   );
 }
 
-/** Rounds to bf16, to the nearest, ties to even. */
-function roundToHalf(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // NaN stays NaN
-  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
-}
-
 /** Writes f32 values into a state, rounded to the nearest: what `readState` gave comes back bit for bit. */
 export function writeState(state: State, at: number, values: Float32Array): void {
   const { length } = values;
@@ -103,10 +102,8 @@ export function writeState(state: State, at: number, values: Float32Array): void
     (state.data as DeviceBuffer<"f32">).view(at, [length]).write(values);
     return;
   }
-  const data = state.data as DeviceBuffer<"u8">;
   if (state.precision === "bf16") {
-    const bits = new Uint32Array(values.buffer, values.byteOffset, length);
-    data.view(2 * at, [2 * length]).write(new Uint8Array(Uint16Array.from(bits, roundToHalf).buffer));
+    (state.data as DeviceBuffer<"bf16">).view(at, [length]).write(toBF16(values));
     return;
   }
   const blocks = Math.ceil(length / STEP.scaleBlock);
@@ -116,8 +113,8 @@ export function writeState(state: State, at: number, values: Float32Array): void
     largest[blockOf(i)] = Math.max(largest[blockOf(i)] as number, Math.abs(value));
   const codes = Uint8Array.from(values, (value, i) => {
     const most = largest[blockOf(i)] as number;
-    return most > 0 ? encode(value / most, state.squares) : 0;
+    return most > 0 ? encode(value / most, state) : 0;
   });
-  data.view(at, [length]).write(codes);
+  (state.data as DeviceBuffer<"u8">).view(at, [length]).write(codes);
   (state.largest as DeviceBuffer<"f32">).view(at / STEP.scaleBlock, [blocks]).write(largest);
 }

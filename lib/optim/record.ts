@@ -42,7 +42,7 @@ export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: St
     recordFold(recorder, memory, STEP.gradientSums);
   }
   const ringOf = (): DeviceBuffer<"f64"> => device.alloc("f64", [slots * running.length]);
-  const snapshots = slots > 0 ? memory.shared(`${slots} running`, ringOf) : undefined;
+  const snapshots = slots > 0 ? memory.shared(`${slots} running`, ringOf, "snapshots") : undefined;
   const { hyper, settings, loss } = plan;
   const known = plan.needsNorm ? totals : undefined;
   const words = { hyper, running, settings, guard, snapshots, loss, totals: known, norm, prepared };
@@ -95,7 +95,7 @@ function tilesOf({ table, layout, partial }: OptimizerMemory, { run }: RunMemory
 }
 
 function gradientOf({ gradient }: RunMemory): Fields {
-  return { dtype: "f32", gSize: gradient.length, g: gradient };
+  return { dtype: gradient.dtype, gSize: gradient.length, g: gradient };
 }
 
 /** Sums of tiles to sums of segments and of all; with `prepared` only at steps that watch. */
@@ -140,20 +140,26 @@ function updateOf(memory: OptimizerMemory, run: RunMemory, { rule, seed }: StepP
     stateSize: length,
     prepared: memory.prepared,
     average: run.average,
+    copy: run.copy,
   };
 }
 
 function recordSnapshots(
   recorder: Recorder,
   memory: OptimizerMemory,
-  { run, states, average }: RunMemory,
+  { run, states, average, copy }: RunMemory,
   slots: number,
 ): void {
   const kept = states.flatMap(({ data, largest }) => (largest ? [data, largest] : [data]));
-  for (const [i, data] of [run.value, ...kept, ...(average ? [average] : [])].entries()) {
-    const bytes = Math.floor(data.byteLength / 4) * 4;
+  const made = [average, copy].filter((buffer) => buffer !== undefined);
+  for (const [i, data] of [run.value, ...kept, ...made].entries()) {
+    const bytes = data.byteLength;
     const name = `${slots} of ${run.firstSegment}.${i}`;
-    const ring = memory.shared(name, () => memory.device.allocUninitialized("u8", [slots * bytes]));
+    const ring = memory.shared(
+      name,
+      () => memory.device.allocUninitialized("u8", [slots * bytes]),
+      "snapshots",
+    );
     recorder.emit("snapshot", { bytes, slots, prepared: memory.prepared, data, ring });
   }
 }

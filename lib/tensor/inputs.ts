@@ -46,7 +46,13 @@ export function checkInputs<I extends Inputs>(inputs: I): I {
     });
   }
   for (const [name, input] of Object.entries(inputs)) {
-    checkDType(`device.program: input '${name}'`, input?.dtype);
+    const dtype = checkDType(`device.program: input '${name}'`, input?.dtype);
+    if (dtype === "bf16")
+      throw new DTypeError({
+        argument: `device.program: input '${name}'`,
+        got: dtype,
+        accepted: "f32, i32 or u8",
+      });
     checkShape(`device.program: input '${name}'`, input.shape);
   }
   return inputs;

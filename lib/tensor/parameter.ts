@@ -4,15 +4,18 @@ import { DeviceBuffer } from "../device/buffer.js";
 import type { Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
 
-/** A trainable f32 array: a name, its value on a device and, once there is an optimizer or the user gives one, its gradient. */
-export class Parameter {
+/** Element types of parameters. Those of models are f32; an optimizer's `step()` takes bf16 too. */
+export type ParameterType = "f32" | "bf16";
+
+/** A trainable array: a name, its value on a device and, once there is an optimizer or the user gives one, its gradient. */
+export class Parameter<D extends ParameterType = ParameterType> {
   /** Unique in its model: `"0.weight"`. */
   readonly name: string;
-  readonly value: DeviceBuffer<"f32">;
-  /** Where the gradient is; made by the optimizer if the user brings none. */
-  grad: DeviceBuffer<"f32"> | undefined;
+  readonly value: DeviceBuffer<D>;
+  /** Where the gradient is, in the type of the value; made by the optimizer if the user brings none. */
+  grad: DeviceBuffer<D> | undefined;
 
-  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">) {
+  constructor(name: string, value: DeviceBuffer<D>, grad?: DeviceBuffer<D>) {
     this.name = name;
     this.value = value;
     this.grad = grad;
@@ -23,16 +26,22 @@ export class Parameter {
   }
 }
 
-function checkF32(argument: string, buffer: unknown): DeviceBuffer<"f32"> {
-  if (!(buffer instanceof DeviceBuffer)) {
+function checkBuffer(argument: string, buffer: unknown, accepted: readonly string[]): void {
+  if (!(buffer instanceof DeviceBuffer))
     throw new ArgumentError({ argument, got: describe(buffer), accepted: "a DeviceBuffer" });
-  }
-  if (buffer.dtype !== "f32") throw new DTypeError({ argument, got: buffer.dtype, accepted: "f32" });
-  return buffer as DeviceBuffer<"f32">;
+  if (!accepted.includes(buffer.dtype))
+    throw new DTypeError({ argument, got: buffer.dtype, accepted: accepted.join(" or ") });
 }
 
-/** A parameter over buffers of one's own, for those who bring their model code: `parameter("w", w, dw)`. */
-export function parameter(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">): Parameter {
+/**
+ * A parameter over buffers of one's own, for those who bring their model code: `parameter("w", w, dw)`. Both are f32, or both
+ * bf16: then the update is computed in f32 and rounded stochastically, and programs cannot use the parameter.
+ */
+export function parameter<D extends ParameterType>(
+  name: string,
+  value: DeviceBuffer<D>,
+  grad?: DeviceBuffer<D>,
+): Parameter<D> {
   if (typeof name !== "string" || name === "") {
     throw new ArgumentError({
       argument: "parameter: 'name'",
@@ -40,9 +49,9 @@ export function parameter(name: string, value: DeviceBuffer<"f32">, grad?: Devic
       accepted: "a non-empty string",
     });
   }
-  checkF32("parameter: 'value'", value);
+  checkBuffer("parameter: 'value'", value, ["f32", "bf16"]);
   if (grad !== undefined) {
-    checkF32("parameter: 'grad'", grad);
+    checkBuffer("parameter: 'grad'", grad, [value.dtype]);
     if (grad.length !== value.length) {
       throw new ShapeError({
         argument: "parameter: 'grad'",

@@ -4,7 +4,7 @@ import { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { checkShape, type DType, type Shape, sameShape, sizeOf } from "../device/dtype.js";
 import { type OpSchema, opSchema } from "../device/encode.js";
-import { ArgumentError, describe } from "../errors.js";
+import { ArgumentError, DTypeError, describe } from "../errors.js";
 import { Parameter } from "./parameter.js";
 import { Memory, Tensor } from "./tensor.js";
 
@@ -116,6 +116,15 @@ export class Recorder {
       });
     }
     this.device.own(argument, buffer);
+    if (buffer.dtype === "bf16") {
+      const accepted = "f32, i32 or u8 in a program; bf16 is for direct commands: castFrom, optimizer.step";
+      throw new DTypeError({ argument, got: `${buffer}`, accepted });
+    }
+    return this.#refer(buffer);
+  }
+
+  /** A tensor for a buffer, the same for the same place. */
+  #refer(buffer: DeviceBuffer): Tensor {
     const known = this.#lifted.find((tensor) => {
       const { external } = tensor.memory;
       const same = external?.native === buffer.native && external.byteOffset === buffer.byteOffset;
@@ -143,7 +152,9 @@ export class Recorder {
       const tensor =
         kind !== "in" && value instanceof Tensor
           ? this.adopt(value)
-          : this.lift(`${name}: '${field}'`, value);
+          : value instanceof DeviceBuffer
+            ? this.#refer(this.device.own(`${name}: '${field}'`, value))
+            : this.lift(`${name}: '${field}'`, value);
       const { memory, byteOffset } = tensor;
       spans.push({ field, kind, memory, byteOffset });
       if (kind !== "in" && memory.external) this.written.set(memory.external.native, this.derived.length);

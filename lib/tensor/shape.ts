@@ -217,7 +217,7 @@ export function broadcastTo(x: Tensor, shape: Shape, scale = 1): Tensor {
 export function cast(value: Value, dtype: DType): Tensor {
   const recorder = recording("cast");
   const x = recorder.lift("cast: 'x'", value);
-  if (dtype === "f64" || x.dtype === "f64") {
+  if (dtype === "f64" || dtype === "bf16" || x.dtype === "f64") {
     throw new DTypeError({ argument: "cast", got: `${x} to ${dtype}`, accepted: "f32, i32 or u8" });
   }
   if (x.dtype === dtype) return x;

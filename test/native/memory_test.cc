@@ -90,6 +90,23 @@ void casts() {
   cast_case(DType::kU8, DType::kU8, std::vector<uint8_t>{255}, {255});
 }
 
+// The bits of bf16 are numbers here. Halfway cases go to even; the largest f32 is beyond the largest bf16.
+void bf16_casts() {
+  const std::vector<float> f = {1.0f,          -0.0f,    1.00390625f, 1.01171875f, 1.00390637f,
+                                3.4028235e38f, INFINITY, -NAN,        1e-45f,      9.2e-41f};
+  run_case(
+      "cast f32 to bf16",
+      {in(f), out({0x3f80, 0x8000, 0x3f80, 0x3f82, 0x3f81, 0x7f80, 0x7f80, 0xffc0, 0, 1}, 0, DType::kBF16)},
+      [&](const auto& data) {
+        return Cast{DType::kF32, DType::kBF16, 10, input<Raw>(data[0]), output<Raw>(data[1])};
+      });
+  Array codes = in(std::vector<uint8_t>{0x80, 0x3f, 0, 0x80, 0x81, 0xbf, 0x80, 0x7f, 1, 0});
+  run_case("cast bf16 to f32", {codes, out({1, -0.0, -1.0078125, INFINITY, 0x1p-133}, 0)},
+           [&](const auto& data) {
+             return Cast{DType::kBF16, DType::kF32, 5, input<Raw>(data[0]), output<Raw>(data[1])};
+           });
+}
+
 // What a backend of the best level draws.
 std::vector<float> draw(RandomKind kind, int64_t n, int64_t seed, int64_t stream, float a, float b) {
   std::vector<float> y(static_cast<size_t>(n));
@@ -147,6 +164,7 @@ void test_memory() {
   copies();
   strided();
   casts();
+  bf16_casts();
   random();
   dropout();
 }

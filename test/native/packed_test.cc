@@ -30,13 +30,14 @@ void unbiased(const std::string& name, double x, double spacing, const Round& ro
 template <bool kSigned>
 void codes(const std::string& name) {
   using C = Code<kSigned>;
-  check(C::encode(0.0f, 0xffff) == 0 && C::decode(0) == 0.0f, name + ": zero is exact");
-  check(C::decode(C::encode(1.0f, 0)) == 1.0f && C::decode(C::encode(1.0f, 0xffff)) == 1.0f,
+  constexpr bool kKept = !kSigned;
+  check(C::encode(0.0f, 0xffff, kKept) == 0 && C::decode(0) == 0.0f, name + ": zero is exact");
+  check(C::decode(C::encode(1.0f, 0, kKept)) == 1.0f && C::decode(C::encode(1.0f, 0xffff, kKept)) == 1.0f,
         name + ": the largest is exact");
   bool stay = true, rise = true;
   for (uint32_t code = 0; code <= C::kOne; code++) {
     const float value = C::decode(code);
-    for (uint32_t random : {0u, 1u, 0x8000u, 0xffffu}) stay &= C::encode(value, random) == code;
+    for (uint32_t random : {0u, 1u, 0x8000u, 0xffffu}) stay &= C::encode(value, random, kKept) == code;
     rise &= code == 0 || value > C::decode(code - 1);
   }
   check(stay, name + ": what a code stands for is exact, whatever is drawn");
@@ -47,32 +48,35 @@ void codes(const std::string& name) {
     while (C::decode(low + 1) <= x) low++;
     const double spacing = double{C::decode(low + 1)} - C::decode(low);
     check(spacing <= x / 8.0 * 1.001 || low < 8, name + ": three bits of mantissa");
-    unbiased(name, x, spacing, [x](uint32_t random) { return double{C::decode(C::encode(x, random))}; });
+    unbiased(name, x, spacing,
+             [x](uint32_t random) { return double{C::decode(C::encode(x, random, kKept))}; });
     if (kSigned)
-      unbiased(name, -x, spacing, [x](uint32_t random) { return double{C::decode(C::encode(-x, random))}; });
+      unbiased(name, -x, spacing,
+               [x](uint32_t random) { return double{C::decode(C::encode(-x, random, kKept))}; });
   }
 }
 
 void small_squares() {
   using C = Code<false>;
+  constexpr bool kKept = true;
   bool positive = true;
   for (float x = 1e-38f; x < 1e-9f; x *= 3)
-    positive &= C::encode(x, 0) > 0 && C::decode(C::encode(x, 0)) > 0.0f;
+    positive &= C::encode(x, 0, kKept) > 0 && C::decode(C::encode(x, 0, kKept)) > 0.0f;
   check(positive, "u8: a square that is not zero stays so, however small");
   check(relative_to(0.0f, 0.0f) == 0.0f, "u8: a block of zeros");
 }
 
 void bf16() {
   for (float x : {0.0f, -0.0f, 1.0f, -2.5f, 3.0e38f, 1.0e-40f}) {
-    const float kept = bf16_decode(bf16_stochastic(x, 0));
+    const float kept = from_bf16(bf16_stochastic(x, 0));
     const uint16_t again = bf16_stochastic(kept, 0xffff);
-    check(bits_of(bf16_decode(again)) == bits_of(kept), "bf16: what it holds is exact");
+    check(bits_of(from_bf16(again)) == bits_of(kept), "bf16: what it holds is exact");
   }
-  check(std::isinf(bf16_decode(bf16_stochastic(INFINITY, 0xffff))), "bf16: infinity stays");
+  check(std::isinf(from_bf16(bf16_stochastic(INFINITY, 0xffff))), "bf16: infinity stays");
   check(bf16_stochastic(NAN, 0xffff) == 0x7fc0 && bf16_stochastic(-NAN, 0) == 0x7fc0, "bf16: NaN is one");
   for (float x : {1.001f, -1.001f, 257.3f, 1.0e-3f})
     unbiased("bf16", x, std::ldexp(1.0, std::ilogb(x) - 7),
-             [x](uint32_t random) { return double{bf16_decode(bf16_stochastic(x, random))}; });
+             [x](uint32_t random) { return double{from_bf16(bf16_stochastic(x, random))}; });
 }
 
 // To the nearest, a sum of ones would stop at 256 in bf16, and at 16 in 8 bits relative to 16.
@@ -80,7 +84,7 @@ void sums_grow() {
   double mean = 0;
   for (int run = 0; run < 64; run++) {
     float sum = 0;
-    for (int i = 0; i < 2000; i++) sum = bf16_decode(bf16_stochastic(sum + 1, bits_at(run * 2000 + i)));
+    for (int i = 0; i < 2000; i++) sum = from_bf16(bf16_stochastic(sum + 1, bits_at(run * 2000 + i)));
     mean += double{sum} / 64;
   }
   check(std::fabs(mean - 2000) < 100, "bf16: a sum of ones reaches " + std::to_string(mean) + " of 2000");

@@ -45,7 +45,9 @@ function step(parameters: readonly Parameter[], optimizer: Optimizer, numbers: r
 }
 
 async function valuesOf(parameters: readonly Parameter[]): Promise<Record<string, Float32Array>> {
-  const entries = parameters.map(async ({ name, value }) => [name, await value.read()] as const);
+  const entries = parameters.map(
+    async ({ name, value }) => [name, (await value.read()) as Float32Array] as const,
+  );
   const read = await Promise.all(entries);
   return Object.fromEntries(read.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
