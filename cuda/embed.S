@@ -16,4 +16,7 @@ adastep_fatbin_\module:
     EMBED embedding
     EMBED gemm
     EMBED update
+    EMBED bag
+    EMBED sort
+    EMBED sparse
     .section .note.GNU-stack,"",%progbits

@@ -7,8 +7,10 @@
 #include "cuda/context.h"
 
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
-#define ADASTEP_FOR_EACH_MODULE(X) \
-  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update)
+#define ADASTEP_FOR_EACH_MODULE(X)                                                                    \
+  X(memory)                                                                                           \
+  X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(bag) X(sort) \
+      X(sparse)
 
 // X(module, name): the function is adastep_<name>.
 #define ADASTEP_FOR_EACH_KERNEL(X)     \
@@ -43,7 +45,24 @@
   X(gemm, gemm_128x128)                \
   X(gemm, gemm_64x64)                  \
   X(gemm, gemm_32x32)                  \
-  X(update, advance)
+  X(update, advance)                   \
+  X(bag, embedding_bag)                \
+  X(bag, bag_map)                      \
+  X(bag, bag_weight_grad)              \
+  X(sort, sort_load)                   \
+  X(sort, sort_count)                  \
+  X(sort, sort_scan)                   \
+  X(sort, sort_move)                   \
+  X(sort, runs_count)                  \
+  X(sort, runs_write)                  \
+  X(sparse, row_squares)               \
+  X(sparse, add_rows)                  \
+  X(sparse, sparse_lazy)               \
+  X(sparse, sparse_row_wise)           \
+  X(sparse, sparse_catch_up)           \
+  X(sparse, sparse_clock)              \
+  X(sparse, sparse_flush)              \
+  X(sparse, catch_up_rows)
 
 namespace adastep::cuda {
 

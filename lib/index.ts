@@ -30,8 +30,14 @@ export {
   UnavailableError,
 } from "./errors.js";
 export type { DeviceInfo, MemoryStats } from "./native/native.js";
+export {
+  Embedding,
+  EmbeddingBag,
+  type EmbeddingBagOptions,
+  type EmbeddingOptions,
+} from "./nn/embedding.js";
 export { constant, fanInUniform, type Initializer, normal, uniform } from "./nn/init.js";
-export { Dropout, Embedding, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
+export { Dropout, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
 export { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from "./nn/losses.js";
 export { Declared, Module, type PlacementOptions } from "./nn/module.js";
 export { AdaGrad, type AdaGradOptions } from "./optim/adagrad.js";
@@ -39,6 +45,7 @@ export { Adam, type AdamOptions, AdamW } from "./optim/adam.js";
 export { type Group, type MinimizeOptions, Optimizer, type OptimizerState } from "./optim/optimizer.js";
 export { constantSchedule, cosine, type Schedule, warmup } from "./optim/schedule.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
+export { type BagOptions, embeddingBag } from "./tensor/bag.js";
 export { dropout } from "./tensor/dropout.js";
 export {
   abs,

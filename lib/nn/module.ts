@@ -17,6 +17,8 @@ export class Declared {
   constructor(
     readonly shape: Shape,
     readonly init: Initializer,
+    /** Whether it is a table whose gradient is a list of rows. */
+    readonly sparse = false,
   ) {}
 
   /** The parameter; throws if the model has not been placed. */
@@ -51,14 +53,18 @@ const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that v
  * ```
  */
 export abstract class Module {
-  #arena: DeviceBuffer<"f32"> | undefined;
+  readonly #blocks: DeviceBuffer<"f32">[] = [];
 
   /** Records what the model does to `x`, inside `device.program(...)`. */
   abstract forward(x: Value): Tensor;
 
   /** Declares a parameter: a field of a subclass. */
-  protected declare(shape: readonly number[], init: Initializer): Declared {
-    return new Declared(checkShape("declare: 'shape'", shape), init);
+  protected declare(
+    shape: readonly number[],
+    init: Initializer,
+    options: { readonly sparse?: boolean } = {},
+  ): Declared {
+    return new Declared(checkShape("declare: 'shape'", shape), init, options.sparse);
   }
 
   /** Parameters declared here and in submodules, by name: `"0.weight"`. One that is used in two places is listed once. */
@@ -80,7 +86,10 @@ export abstract class Module {
     );
   }
 
-  /** Gives all parameters memory on the device, in one contiguous arena, and their seeded initial values. */
+  /**
+   * Gives all parameters memory on the device and their seeded initial values: the dense ones in one contiguous arena,
+   * each sparse table in a block of its own.
+   */
   to(device: Device, options: PlacementOptions = {}): this {
     if (!(device instanceof Device)) {
       throw new ArgumentError({
@@ -99,18 +108,20 @@ export abstract class Module {
         accepted: "a new model",
       });
     }
-    const starts: number[] = [];
-    let total = 0;
-    for (const [, { shape }] of entries) {
-      starts.push(total);
-      total += Math.ceil(countOf(shape) / PAD) * PAD;
-    }
+    const sizes = entries.map(([, { shape, sparse }]) =>
+      sparse ? 0 : Math.ceil(countOf(shape) / PAD) * PAD,
+    );
+    const total = sizes.reduce((sum, size) => sum + size, 0);
     const arena = device.alloc("f32", [total]);
-    this.#arena = arena;
+    this.#blocks.push(arena);
+    let start = 0;
     entries.forEach(([name, declared], stream) => {
-      const value = arena.view(starts[stream] as number, declared.shape);
+      const { shape, sparse } = declared;
+      const value = sparse ? device.allocUninitialized("f32", shape) : arena.view(start, shape);
+      if (sparse) this.#blocks.push(value);
+      start += sizes[stream] as number;
       declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value, undefined, true);
+      declared.placed = new Parameter(name, value, undefined, { packed: !sparse, sparse });
     });
     return this;
   }
@@ -158,7 +169,7 @@ export abstract class Module {
 
   /** Frees the parameters. */
   dispose(): void {
-    this.#arena?.dispose();
+    for (const block of this.#blocks) block.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -3,6 +3,7 @@
 import { DeviceBuffer } from "../device/buffer.js";
 import type { Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import type { RowList } from "./rows.js";
 
 /** A trainable f32 array: a name, its value on a device and, once there is an optimizer or the user gives one, its gradient. */
 export class Parameter {
@@ -15,11 +16,22 @@ export class Parameter {
   /** Internal: whether what lies between it and its neighbours in their block is padding of its model's. */
   readonly packed: boolean;
 
-  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">, packed = false) {
+  /** Internal: records what has to happen to the rows in the list before a lookup reads them. */
+  beforeLookup: ((list: RowList) => void) | undefined;
+  /** Whether it is a table whose gradient is a list of rows: it lies in a block of its own. */
+  readonly sparse: boolean;
+
+  constructor(
+    name: string,
+    value: DeviceBuffer<"f32">,
+    grad?: DeviceBuffer<"f32">,
+    { packed = false, sparse = false }: { readonly packed?: boolean; readonly sparse?: boolean } = {},
+  ) {
     this.name = name;
     this.value = value;
     this.grad = grad;
     this.packed = packed;
+    this.sparse = sparse;
   }
 
   get shape(): Shape {

@@ -1,0 +1,110 @@
+// A table, its sparse state, and steps whose gradient is given row by row: as little of an optimizer as there can be.
+
+import { RULES } from "../../lib/device/encode.js";
+import { type Device, type DeviceBuffer, embedding, f32, i32, mul, Parameter, sum } from "../../lib/index.js";
+import { type SparseMode, SparseTable } from "../../lib/optim/sparse.js";
+import { rowGradients } from "../../lib/tensor/gradients.js";
+import { recording } from "../../lib/tensor/recorder.js";
+import { sortRows } from "../../lib/tensor/rows.js";
+
+export interface Setup {
+  readonly rule: string;
+  readonly mode: SparseMode;
+  /** In the order of the rule's Hyper struct; the first is lr. */
+  readonly hyper: readonly number[];
+  readonly running: readonly number[];
+  readonly initialState?: number;
+}
+
+export interface AdamSettings {
+  readonly lr: number;
+  readonly weightDecay?: number;
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly maximize?: boolean;
+}
+
+/** AdamW where there is weight decay. */
+export function adam(mode: SparseMode, settings: AdamSettings): Setup {
+  const { lr, weightDecay = 0, betas = [0.9, 0.999], eps = 1e-8, maximize = false } = settings;
+  return {
+    rule: "adam",
+    mode,
+    hyper: [lr, weightDecay, Number(maximize), ...betas, eps, 1],
+    running: [0, 1, 1],
+  };
+}
+
+export class Harness {
+  readonly parameter: Parameter;
+  readonly table: SparseTable;
+  readonly hyper: number[];
+  readonly #buffers: {
+    value: DeviceBuffer<"f32">;
+    running: DeviceBuffer<"f64">;
+    prepared: DeviceBuffer<"f32">;
+  };
+  readonly #setup: Setup;
+  readonly #programs = new Map<string, ReturnType<Harness["record"]>>();
+
+  constructor(
+    readonly device: Device,
+    initial: Float32Array,
+    readonly shape: readonly [vocabulary: number, dim: number],
+    setup: Setup,
+  ) {
+    this.#setup = setup;
+    this.hyper = [...setup.hyper];
+    this.#buffers = {
+      value: device.from(initial, shape),
+      running: device.from(Float64Array.from(setup.running)),
+      prepared: device.alloc("f32", [1 + (RULES.get(setup.rule)?.step ?? 0)]),
+    };
+    this.parameter = new Parameter("table", this.#buffers.value, undefined, { sparse: true });
+    this.table = new SparseTable(this.parameter, setup.rule, setup.mode, setup.initialState);
+  }
+
+  /** A step that looks `parts` lists of rows up. */
+  record(parts: readonly number[]) {
+    const dim = this.shape[1];
+    const inputs = parts.flatMap((n, k) => [
+      [`rows${k}`, i32(n)] as const,
+      [`values${k}`, f32(n, dim)] as const,
+    ]);
+    return this.device.program(Object.fromEntries(inputs), (tensors) => {
+      const recorder = recording("a step");
+      const losses = parts.map((_, k) =>
+        sum(mul(embedding(this.parameter, tensors[`rows${k}`] as never), tensors[`values${k}`] as never)),
+      );
+      const gradients = losses.map((loss) => rowGradients(loss, [], [this.parameter]).sparse[0] ?? []);
+      const hyper = recorder.supplied(this.hyper.length, () => this.hyper);
+      const { running, prepared } = this.#buffers;
+      recorder.emit("advance", { rule: this.#setup.rule, maxNorm: 0, hyper, running, prepared });
+      this.table.record(recorder, sortRows(this.parameter, gradients.flat()), { prepared, running });
+      return Object.fromEntries(losses.map((loss, k) => [`loss${k}`, loss]));
+    });
+  }
+
+  /** A step whose gradient is `values` in `rows`; the rows in several lookups, if they are so many lists. */
+  async step(...parts: readonly { rows: readonly number[]; values: Float32Array }[]): Promise<void> {
+    const lengths = parts.map(({ rows }) => rows.length);
+    const key = lengths.join();
+    const program = this.#programs.get(key) ?? this.record(lengths);
+    this.#programs.set(key, program);
+    const batch = parts.flatMap(({ rows, values }, k) => [
+      [`rows${k}`, Int32Array.from(rows)] as const,
+      [`values${k}`, values] as const,
+    ]);
+    await program.run(Object.fromEntries(batch));
+  }
+
+  read(): Promise<Float32Array> {
+    return this.#buffers.value.read();
+  }
+
+  [Symbol.dispose](): void {
+    for (const program of this.#programs.values()) program.dispose();
+    this.table.dispose();
+    for (const buffer of Object.values(this.#buffers)) buffer.dispose();
+  }
+}
