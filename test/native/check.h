@@ -66,6 +66,8 @@ void test_norm();
 void test_pool();
 void test_reduce();
 void test_softmax();
+void test_rows();
+void test_sparse();
 void test_update();
 
 }  // namespace adastep::test

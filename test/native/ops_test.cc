@@ -13,6 +13,8 @@ int main() {
   test_norm();
   test_embedding();
   test_update();
+  test_rows();
+  test_sparse();
   test_gemm();
   check_all_ops_seen();
   test_pool();

@@ -24,6 +24,9 @@ int main(int count, char** names) {
                                   {"embedding", embedding_cases},
                                   {"gemm", gemm_cases},
                                   {"update", update_cases},
+                                  {"sort", sort_cases},
+                                  {"sparse", sparse_cases},
+                                  {"bag", bag_cases},
                                   {"backend", backend_cases}};
   Report report;
   try {

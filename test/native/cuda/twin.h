@@ -91,6 +91,9 @@ void layer_norm_cases(Report& report, Backend& cpu, Backend& cuda);
 void embedding_cases(Report& report, Backend& cpu, Backend& cuda);
 void gemm_cases(Report& report, Backend& cpu, Backend& cuda);
 void update_cases(Report& report, Backend& cpu, Backend& cuda);
+void sort_cases(Report& report, Backend& cpu, Backend& cuda);
+void sparse_cases(Report& report, Backend& cpu, Backend& cuda);
+void bag_cases(Report& report, Backend& cpu, Backend& cuda);
 void backend_cases(Report& report, Backend& cpu, Backend& cuda);
 
 }  // namespace adastep::test
