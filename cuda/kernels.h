@@ -7,10 +7,11 @@
 #include "cuda/context.h"
 
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
-#define ADASTEP_FOR_EACH_MODULE(X)                                                                    \
-  X(memory)                                                                                           \
-  X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(bag) X(sort) \
-      X(sparse)
+// clang-format off
+#define ADASTEP_FOR_EACH_MODULE(X) \
+  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(bag) \
+  X(sort) X(sparse)
+// clang-format on
 
 // X(module, name): the function is adastep_<name>.
 #define ADASTEP_FOR_EACH_KERNEL(X)     \

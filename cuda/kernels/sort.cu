@@ -125,26 +125,40 @@ extern "C" __global__ void __launch_bounds__(kLanes* kLanes)
   }
 }
 
+// A tile is put in order in shared memory first, so that neighbours go to neighbouring places.
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_sort_move(SortPass pass) {
   __shared__ int32_t counts[kWarps][kSortDigits];
+  __shared__ uint32_t keys[kSortTile];
+  __shared__ int32_t positions[kSortTile];
+  __shared__ int32_t offsets[kSortDigits];  // of a digit: from its places in the tile to those in the result
   const int32_t of_digit = scan_block(pass.totals[threadIdx.x]);
   for (int64_t tile = blockIdx.x; tile < pass.tiles; tile += gridDim.x) {
     clear(counts);
     for_keys(tile, [&](int64_t i) { count_digit(counts[warp()], digit_of(pass, i)); });
     __syncthreads();
-    int32_t place = of_digit + pass.counts[tile * kSortDigits + threadIdx.x];
+    int32_t count = 0;
+    for (int w = 0; w < kWarps; w++) count += counts[w][threadIdx.x];
+    int32_t place = scan_block(count);
+    offsets[threadIdx.x] = of_digit + pass.counts[tile * kSortDigits + threadIdx.x] - place;
     for (int w = 0; w < kWarps; w++) {
-      const int32_t count = counts[w][threadIdx.x];
+      const int32_t of_warp = counts[w][threadIdx.x];
       counts[w][threadIdx.x] = place;
-      place += count;
+      place += of_warp;
     }
     __syncthreads();
     for_keys(tile, [&](int64_t i) {
       const int32_t to = count_digit(counts[warp()], digit_of(pass, i));
       if (i >= pass.rows) return;
-      pass.keys_out[to] = pass.keys[i];
-      pass.positions_out[to] = pass.positions ? pass.positions[i] : static_cast<int32_t>(i);
+      keys[to] = pass.keys[i];
+      positions[to] = pass.positions ? pass.positions[i] : static_cast<int32_t>(i);
     });
+    __syncthreads();
+    const int64_t left = pass.rows - tile * kSortTile;
+    for (int k = threadIdx.x; k < kSortTile && k < left; k += kThreads) {
+      const int32_t to = offsets[keys[k] >> pass.shift & (kSortDigits - 1)] + k;
+      pass.keys_out[to] = keys[k];
+      pass.positions_out[to] = positions[k];
+    }
     __syncthreads();
   }
 }

@@ -28,10 +28,8 @@ const times = {
 };
 const adam = { p: table, state0: table, state1: table };
 
-/** Rows in use of the updates. */
-export const TOUCHED = RUNS;
-export const SPARSE_DIM = DIM;
-export const SPARSE_ROWS = ROWS;
+/** Rows in use of the updates, and their length. */
+export const SPARSE = { runs: RUNS, dim: DIM };
 
 export const SPARSE_LAUNCHES: readonly Launch[] = [
   {
