@@ -9,35 +9,32 @@ using namespace adastep;
 namespace {
 
 constexpr int kColumns = 4;  // of a lane
+constexpr int kBlocks =
+    2;  // of a multiprocessor, at least: left to itself ptxas takes fewer registers, and spills
 constexpr int kTileColumns = kColumns * kLanes;
 
 __device__ int lane() { return threadIdx.x % kLanes; }
 
-// The sum of a run in columns column + 32 t. The lanes look the rows of 32 positions up together.
-__device__ void sum_run(const RowGradient& g, const RowRun& run, int64_t column, float (&sum)[kColumns]) {
+// The sum of a run in columns column + 32 t. All lanes read the same places: shuffling them from lane to lane
+// makes ptxas spill.
+__device__ __forceinline__ void sum_run(const RowGradient& g, const RowRun& run, int64_t column,
+                                        float (&sum)[kColumns]) {
 #pragma unroll
   for (int t = 0; t < kColumns; t++) sum[t] = 0.0f;
-  for (int64_t first = run.first; first < run.last; first += kLanes) {
-    const bool mine = first + lane() < run.last;
-    const RowTerm term = mine ? term_at(g, first + lane()) : RowTerm{-1, 0.0f};
-    const int64_t left = run.last - first;
-    const int terms = left < kLanes ? static_cast<int>(left) : kLanes;
-    for (int k = 0; k < terms; k++) {
-      const int32_t row = __shfl_sync(0xffffffffu, term.row, k);
-      const float weight = __shfl_sync(0xffffffffu, term.weight, k);
-      if (row < 0) continue;
-      const float* from = g.values.data + row * g.dim + column;
+  for (int64_t k = run.first; k < run.last; k++) {
+    const RowTerm term = term_at(g, k);
+    if (term.row < 0) continue;
+    const float* from = g.values.data + term.row * g.dim + column;
 #pragma unroll
-      for (int t = 0; t < kColumns; t++) {
-        if (column + t * kLanes < g.dim) sum[t] = fma_(weight, from[t * kLanes], sum[t]);
-      }
+    for (int t = 0; t < kColumns; t++) {
+      if (column + t * kLanes < g.dim) sum[t] = fma_(term.weight, from[t * kLanes], sum[t]);
     }
   }
 }
 
 // f(r, run) for each run, by a warp.
 template <class F>
-__device__ void for_runs(const RowGradient& g, const F& f) {
+__device__ __forceinline__ void for_runs(const RowGradient& g, const F& f) {
   const int64_t count = run_count(g.list);
   for (int64_t r = WarpGroup::first(); r < count; r += WarpGroup::stride()) {
     const RowRun run = run_at(g.list, r);
@@ -47,8 +44,8 @@ __device__ void for_runs(const RowGradient& g, const F& f) {
 
 // f(j, sum) for each of the lane's columns from `first` to `last`.
 template <class F>
-__device__ void for_columns(const RowGradient& g, const RowRun& run, int64_t first, int64_t last,
-                            const F& f) {
+__device__ __forceinline__ void for_columns(const RowGradient& g, const RowRun& run, int64_t first,
+                                            int64_t last, const F& f) {
   for (int64_t tile = first; tile < last; tile += kTileColumns) {
     const int64_t column = tile + lane();
     float sum[kColumns];
@@ -62,7 +59,7 @@ __device__ void for_columns(const RowGradient& g, const RowRun& run, int64_t fir
 
 // The sum over the row of term(j, sum of the run), by the one tree.
 template <class Term>
-__device__ float fold_run(const RowGradient& g, const RowRun& run, const Term& term) {
+__device__ __forceinline__ float fold_run(const RowGradient& g, const RowRun& run, const Term& term) {
   float total = 0.0f, of_lane = 0.0f;
   int64_t chunk = 0;
   for (int64_t first = 0; first < g.dim; first += kChunk, chunk++) {
@@ -76,8 +73,8 @@ __device__ float fold_run(const RowGradient& g, const RowRun& run, const Term& t
 }
 
 template <class Rule, class Before>
-__device__ void update_run(const SparseUpdate& op, const Prepared<Rule>& rule, const RowRun& run,
-                           const Before& before) {
+__device__ __forceinline__ void update_run(const SparseUpdate& op, const Prepared<Rule>& rule,
+                                           const RowRun& run, const Before& before) {
   for_columns(op.g, run, 0, op.g.dim, [&](int64_t j, float sum) {
     const int64_t i = run.row * op.g.dim + j;
     float state[kMaxStates];
@@ -97,7 +94,7 @@ __device__ void update_lazy(const SparseUpdate& op) {
 }
 
 // By a warp.
-__device__ void catch_up_row(const CatchUpTable& table, const Clock& clock, int64_t row) {
+__device__ __forceinline__ void catch_up_row(const CatchUpTable& table, const Clock& clock, int64_t row) {
   const CatchUp missed = missed_by(clock, clock.step, clock.decay, table.times, row);
   if (!missed.behind) return;
   for (int64_t j = lane(); j < table.dim; j += kLanes) {
@@ -113,7 +110,7 @@ __device__ void catch_up_row(const CatchUpTable& table, const Clock& clock, int6
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_row_squares(RowSquares op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_row_squares(RowSquares op) {
   const int64_t count = run_count(op.g.list);
   for (int64_t r = count + thread_index(); r < op.g.list.rows; r += thread_count()) op.squares.data[r] = 0.0f;
   for (int64_t r = WarpGroup::first(); r < count; r += WarpGroup::stride()) {
@@ -124,14 +121,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_row_squares(RowSq
   }
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_add_rows(AddRows op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_add_rows(AddRows op) {
   for_runs(op.g, [&](int64_t, const RowRun& run) {
     float* to = op.gtable.data + run.row * op.g.dim;
     for_columns(op.g, run, 0, op.g.dim, [&](int64_t j, float sum) { to[j] += sum; });
   });
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_lazy(SparseUpdate op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_lazy(SparseUpdate op) {
   switch (op.rule) {
 #define ADASTEP_UPDATE(type, name, states) \
   case RuleId::k##type:                    \
@@ -141,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_lazy(Spars
   }
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_row_wise(SparseUpdate op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_row_wise(SparseUpdate op) {
   const RowWiseAdaGrad rule(op.prepared.data);
   for_runs(op.g, [&](int64_t, const RowRun& run) {
     float* p = op.p.data + run.row * op.g.dim;
@@ -157,7 +154,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_row_wise(S
   });
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_catch_up(SparseUpdate op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_catch_up(SparseUpdate op) {
   const Prepared<Adam> rule(op.prepared.data);
   Clock clock;
   read_words(clock, op.clock.data);
@@ -170,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_catch_up(S
   });
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_flush(SparseFlush op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_flush(SparseFlush op) {
   Clock clock;
   read_words(clock, op.table.clock.data);
   for (int64_t row = WarpGroup::first(); row < op.vocabulary; row += WarpGroup::stride()) {
@@ -178,7 +175,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sparse_flush(Spar
   }
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads) adastep_catch_up_rows(CatchUpRows op) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_catch_up_rows(CatchUpRows op) {
   Clock clock;
   read_words(clock, op.table.clock.data);
   const int64_t count = run_count(op.list);

