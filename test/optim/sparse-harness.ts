@@ -1,7 +1,18 @@
 // A table, its sparse state, and steps whose gradient is given row by row: as little of an optimizer as there can be.
 
 import { RULES } from "../../lib/device/encode.js";
-import { type Device, type DeviceBuffer, embedding, f32, i32, mul, Parameter, sum } from "../../lib/index.js";
+import {
+  type Device,
+  type DeviceBuffer,
+  embedding,
+  f32,
+  i32,
+  mul,
+  Parameter,
+  type Scalar,
+  sum,
+  type Tensor,
+} from "../../lib/index.js";
 import { type SparseMode, SparseTable } from "../../lib/optim/sparse.js";
 import { rowGradients } from "../../lib/tensor/gradients.js";
 import { recording } from "../../lib/tensor/recorder.js";
@@ -71,18 +82,24 @@ export class Harness {
       [`rows${k}`, i32(n)] as const,
       [`values${k}`, f32(n, dim)] as const,
     ]);
-    return this.device.program(Object.fromEntries(inputs), (tensors) => {
-      const recorder = recording("a step");
-      const losses = parts.map((_, k) =>
-        sum(mul(embedding(this.parameter, tensors[`rows${k}`] as never), tensors[`values${k}`] as never)),
-      );
-      const gradients = losses.map((loss) => rowGradients(loss, [], [this.parameter]).sparse[0] ?? []);
-      const hyper = recorder.supplied(this.hyper.length, () => this.hyper);
-      const { running, prepared } = this.#buffers;
-      recorder.emit("advance", { rule: this.#setup.rule, maxNorm: 0, hyper, running, prepared });
-      this.table.record(recorder, sortRows(this.parameter, gradients.flat()), { prepared, running });
-      return Object.fromEntries(losses.map((loss, k) => [`loss${k}`, loss]));
-    });
+    return this.device.program(Object.fromEntries(inputs), (tensors) =>
+      this.recordUpdate(
+        parts.map((_, k) =>
+          sum(mul(embedding(this.parameter, tensors[`rows${k}`] as Tensor), tensors[`values${k}`] as Tensor)),
+        ),
+      ),
+    );
+  }
+
+  /** Records the update from the gradient of all losses. */
+  recordUpdate(losses: readonly Scalar[]): Record<string, Scalar> {
+    const recorder = recording("a step");
+    const gradients = losses.map((loss) => rowGradients(loss, [], [this.parameter]).sparse[0] ?? []);
+    const hyper = recorder.supplied(this.hyper.length, () => this.hyper);
+    const { running, prepared } = this.#buffers;
+    recorder.emit("advance", { rule: this.#setup.rule, maxNorm: 0, hyper, running, prepared });
+    this.table.record(recorder, sortRows(this.parameter, gradients.flat()), { prepared, running });
+    return Object.fromEntries(losses.map((loss, k) => [`loss${k}`, loss]));
   }
 
   /** A step whose gradient is `values` in `rows`; the rows in several lookups, if they are so many lists. */
