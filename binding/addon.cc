@@ -67,11 +67,16 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
     entry.Set("hyper", rule.hyper);
     entry.Set("running", rule.running);
     entry.Set("step", rule.step);
+    entry.Set("direction", rule.direction);
+    entry.Set("second", rule.second);
     rules.Set(rules.Length(), entry);
   }
   Napi::Object object = Napi::Object::New(env);
   object.Set("ops", ops);
   object.Set("rules", rules);
+  Napi::Object sizes = Napi::Object::New(env);
+  for (const auto& [name, size] : step_sizes()) sizes.Set(name, static_cast<double>(size));
+  object.Set("step", sizes);
   return object;
 }
 

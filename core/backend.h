@@ -67,8 +67,10 @@ class Backend {
   virtual bool done(Mark mark) = 0;
   virtual void wait(Mark mark) = 0;
 
-  // The first fault since the last call, if any; valid for work whose mark is done.
-  virtual Fault take_fault() = 0;
+  // What the work before `mark`, which is done, found wrong: the fault of its first operation that had one,
+  // at the lowest position; kNoFault if there is none. What was before the mark of an earlier call does not
+  // count again.
+  virtual Fault take_fault(Mark mark) = 0;
   // Asks a running operation list to stop early: the results no longer matter. From any thread.
   virtual void cancel() = 0;
 };

@@ -13,8 +13,8 @@
 //   m = beta1^k m,  v = beta2^k v
 // Powers are by squaring, in double.
 #pragma once
-#include "core/advance.h"
 #include "core/ops/sparse.h"
+#include "core/row_step.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
@@ -49,11 +49,12 @@ struct Clock {
   double step, mantissa, exponent;
   double decay_before, decay;  // packed products of keep: of the steps before this one, and with it
   double lr, weight_decay, beta1, beta2, eps;
+  double eps_hat;  // 1: eps is beside the uncorrected root
 };
 static_assert(sizeof(Clock) == kClockWords * sizeof(double), "kClockWords");
 
 ADASTEP_HD void advance_clock(const SparseClock& op) {
-  const Prepared<Adam> adam(op.prepared.data);
+  const RowStep<Adam> adam(op.prepared.data, op.group);
   Clock clock;
   read_words(clock, op.clock.data);
   const double step = op.step.data[0];
@@ -62,7 +63,7 @@ ADASTEP_HD void advance_clock(const SparseClock& op) {
   if (!(clock.mantissa >= 1.0 && clock.mantissa < 2.0)) clock.mantissa = 1.0;  // the first step
   clock.decay_before = clock.decay;
   const double least = 7.8886090522101181e-31;  // 2^-100: a decay of everything
-  const double keep = static_cast<double>(adam.step.keep);
+  const double keep = static_cast<double>(adam.step.decay.keep);
   clock.mantissa *= keep >= least ? (keep <= 1.0 ? keep : 1.0) : least;
   while (clock.mantissa < 1.0) {
     clock.mantissa *= 2.0;
@@ -72,8 +73,8 @@ ADASTEP_HD void advance_clock(const SparseClock& op) {
   clock.beta1 = static_cast<double>(adam.step.beta1);
   clock.beta2 = static_cast<double>(adam.step.beta2);
   clock.eps = static_cast<double>(adam.step.eps);
-  clock.lr =
-      static_cast<double>(adam.step.step_size) * (1.0 - power(clock.beta1, static_cast<int64_t>(step)));
+  clock.eps_hat = adam.step.inverse_correction == 1.0f ? 1.0 : 0.0;  // a correction is above 1
+  clock.lr = static_cast<double>(adam.lr);
   if (clock.lr > 0.0) clock.weight_decay = (1.0 - keep) / clock.lr;
   write_words(op.clock.data, clock);
 }
@@ -86,7 +87,7 @@ struct CatchUp {
   ADASTEP_HD float apply(float p, float* state) const {
     const float m = state[0], v = state[1];
     const float denominator = fma_(sqrt_(v), inverse_correction, eps);
-    const float direction = m == 0.0f ? 0.0f : m / denominator;
+    const float direction = quotient(m, denominator);
     state[0] = beta1_power * m;
     state[1] = beta2_power * v;
     return fma_(-move, direction, decay * p);
@@ -106,11 +107,14 @@ ADASTEP_HD CatchUp missed_by(const Clock& clock, double until, double until_deca
   const double lr = static_cast<double>(times.last_lr.data[row]);
   const double decay = product_ratio(until_decay, times.log_decay.data[row]);
   const double decay_left = decay / power(1.0 - lr * clock.weight_decay, c);
-  const double move = lr / (1.0 - power(clock.beta1, last + c)) * (q * (1.0 - qk) / rest);
+  const double correction = sqrt_(1.0 - power(clock.beta2, last + c));
+  const bool hat = clock.eps_hat != 0.0;
+  const double move =
+      lr * (hat ? correction : 1.0) / (1.0 - power(clock.beta1, last + c)) * (q * (1.0 - qk) / rest);
   return {true,
           static_cast<float>(decay),
           static_cast<float>(move * (decay_left < 1.0 ? decay_left : 1.0)),
-          static_cast<float>(1.0 / sqrt_(1.0 - power(clock.beta2, last + c))),
+          static_cast<float>(hat ? 1.0 : 1.0 / correction),
           static_cast<float>(clock.eps),
           static_cast<float>(power(clock.beta1, k)),
           static_cast<float>(power(clock.beta2, k))};

@@ -76,6 +76,9 @@ class Decoder {
   void span(const char* name, In<Raw>& field, int64_t count, DType dtype) {
     field.data = static_cast<const Raw*>(locate(name, count, size_of(dtype), {false, false}));
   }
+  void span(const char* name, InOut<Raw>& field, int64_t count, DType dtype) {
+    field.data = static_cast<Raw*>(locate(name, count, size_of(dtype), {false, true}));
+  }
   void span(const char* name, Out<Raw>& field, int64_t count, DType dtype) {
     field.data = static_cast<Raw*>(locate(name, count, size_of(dtype), {false, true}));
   }
@@ -86,6 +89,10 @@ class Decoder {
   template <class T>
   void optional(const char* name, InOut<T>& field, int64_t count) {
     field.data = static_cast<T*>(locate(name, count, kElementBytes<T>, {true, true}));
+  }
+
+  void optional(const char* name, InOut<Raw>& field, int64_t count, DType dtype) {
+    field.data = static_cast<Raw*>(locate(name, count, size_of(dtype), {true, true}));
   }
 
  private:

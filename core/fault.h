@@ -11,5 +11,6 @@ struct Fault {
   int64_t value;     // what it held
   int64_t limit;     // accepted: 0 <= value < limit
 };
+constexpr Fault kNoFault = {-1, 0, 0, 0};
 
 }  // namespace adastep

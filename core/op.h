@@ -1,7 +1,9 @@
 // An operation as a value.
 #pragma once
+#include <algorithm>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "core/ops.h"
 
@@ -34,6 +36,18 @@ constexpr int32_t op_index() {
       ADASTEP_FOR_EACH_OP(ADASTEP_OP_MATCH);
 #undef ADASTEP_OP_MATCH
   return found ? index : -1;
+}
+
+// Whether an operation checks indices while it runs: its struct says so with `kCanFault`.
+template <class T, class = void>
+constexpr bool kCanFault = false;
+template <class T>
+constexpr bool kCanFault<T, std::void_t<decltype(T::kCanFault)>> = T::kCanFault;
+
+inline bool can_fault(const std::vector<Op>& ops) {
+  return std::any_of(ops.begin(), ops.end(), [](const Op& op) {
+    return std::visit([](const auto& of_type) { return kCanFault<std::decay_t<decltype(of_type)>>; }, op);
+  });
 }
 
 }  // namespace adastep

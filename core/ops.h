@@ -19,6 +19,7 @@
   X(Fill) X(Copy) X(Strided) X(Cast) X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) \
   X(Softmax) X(SoftmaxGrad) X(CrossEntropy) X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) \
   X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) X(Gemm) X(Advance) X(Update) \
+  X(GradientSums) X(FoldSums) X(Settle) X(Snapshot) \
   X(EmbeddingBag) X(BagMap) X(BagWeightGrad) X(SortRows) X(RowSquares) X(AddRows) X(SparseUpdate) \
   X(SparseClock) X(SparseFlush) X(CatchUpRows)
 // clang-format on

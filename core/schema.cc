@@ -36,6 +36,7 @@ class Describer {
   }
   void span(const char* name, In<Raw>&, int64_t, DType) { add(name, "in"); }
   void span(const char* name, Out<Raw>&, int64_t, DType) { add(name, "out"); }
+  void span(const char* name, InOut<Raw>&, int64_t, DType) { add(name, "inout"); }
   template <class T>
   void optional(const char* name, In<T>&, int64_t) {
     add(name, "in", true);
@@ -44,6 +45,7 @@ class Describer {
   void optional(const char* name, InOut<T>&, int64_t) {
     add(name, "inout", true);
   }
+  void optional(const char* name, InOut<Raw>&, int64_t, DType) { add(name, "inout", true); }
 
  private:
   void add(const char* name, const char* kind, bool optional = false) {
@@ -74,10 +76,25 @@ std::vector<OpSchema> op_schemas() {
 std::vector<RuleSchema> rule_schemas() {
   std::vector<RuleSchema> schemas;
   for (int i = 0; i < kRuleCount; i++) {
-    const RuleSize size = kRuleSizes[i];
-    schemas.push_back({kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step});
+    const RuleSize size = rule_size(static_cast<RuleId>(i));
+    schemas.push_back(
+        {kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step, size.direction, size.second});
   }
   return schemas;
+}
+
+std::vector<std::pair<std::string, int64_t>> step_sizes() {
+  return {{"tile", kTile},
+          {"scaleBlock", kScaleBlock},
+          {"segment", kSegmentWords},
+          {"sums", kSums},
+          {"gradientSums", kGradientSums},
+          {"control", kControlWords},
+          {"rowHead", kRowHead},
+          {"settings", kSettingsWords},
+          {"guard", kGuardWords},
+          {"window", kWindow},
+          {"log", kLog}};
 }
 
 }  // namespace adastep

@@ -1,6 +1,8 @@
 // The fields of every operation, for TypeScript's encoder: derived from the same `visit` that decodes them.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace adastep {
@@ -22,8 +24,12 @@ std::vector<OpSchema> op_schemas();
 struct RuleSchema {
   std::string name, states;  // state names separated by spaces
   int hyper, running, step;  // sizes: doubles, doubles, floats
+  int direction, second;     // which state is the direction, which the second moment; -1: none
 };
 
 std::vector<RuleSchema> rule_schemas();
+
+// What the host has to know of the memory of a step: counts of elements and of words.
+std::vector<std::pair<std::string, int64_t>> step_sizes();
 
 }  // namespace adastep

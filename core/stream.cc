@@ -88,9 +88,8 @@ void Stream::cancel() {
 
 void Stream::reset() {
   Command command;
-  command.work = [this](Backend& backend) {
+  command.work = [this](Backend&) {
     while (!pending_.empty()) complete_oldest();  // what came before is judged before it is forgotten
-    backend.take_fault();
     failure_.reset();
   };
   command.always = true;
@@ -152,8 +151,9 @@ void Stream::complete_oldest() {
   Pending oldest = std::move(pending_.front());
   pending_.pop_front();
   const auto fault = attempt([&] {
-    if (oldest.mark) backend_->wait(*oldest.mark);
-    const Fault found = backend_->take_fault();
+    if (!oldest.mark) return;
+    backend_->wait(*oldest.mark);
+    const Fault found = backend_->take_fault(*oldest.mark);
     if (found.op >= 0) throw describe(found);
   });
   if (fault) {  // what was started after it ran on its results

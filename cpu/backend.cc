@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/fault_log.h"
 #include "cpu/context.h"
 #include "cpu/level.h"
 #include "cpu/machine.h"
@@ -74,11 +75,15 @@ class CpuBackend : public Backend {
   }
 
   // Every call returns when its work has ended.
-  Mark mark() override { return 0; }
+  Mark mark() override {
+    const Fault fault = context_.take_fault();
+    if (fault.op >= 0) faults_.add(last_mark_ + 1, fault);
+    return ++last_mark_;
+  }
   bool done(Mark) override { return true; }
   void wait(Mark) override {}
 
-  Fault take_fault() override { return context_.take_fault(); }
+  Fault take_fault(Mark mark) override { return faults_.take(mark); }
   void cancel() override { cancelled_.store(true, std::memory_order_relaxed); }
 
  private:
@@ -94,6 +99,8 @@ class CpuBackend : public Backend {
   const DeviceInfo info_;
   const Kernels& kernels_;
   Context context_;
+  FaultLog faults_;
+  Mark last_mark_ = 0;
   std::atomic<bool> cancelled_{false};
 };
 

@@ -23,7 +23,7 @@ class Context {
   // Operations are numbered as they start: the fault kept is the first one's, at its lowest position,
   // whatever the order of the threads.
   void start_operation() { ++operation_; }
-  Fault take_fault();
+  Fault take_fault();  // of the operations since the last call
 
  private:
   struct Scratch {
@@ -37,7 +37,7 @@ class Context {
   Parallel parallel_;
   std::vector<Scratch> scratch_;
   std::mutex fault_mutex_;
-  Fault fault_{-1, 0, 0, 0};
+  Fault fault_ = kNoFault;
   uint64_t operation_ = 0, faulty_operation_ = 0;
 };
 

@@ -13,6 +13,7 @@
 #include "cpu/softmax.h"
 #include "cpu/sort_rows.h"
 #include "cpu/sparse.h"
+#include "cpu/sums.h"
 #include "cpu/update.h"
 
 #define ADASTEP_JOIN_(a, b) a##b

@@ -16,7 +16,7 @@ struct Parallel {
   // Scratch memory of one thread (index 0 .. threads - 1) that stays valid until the next call with the same
   // thread index: 64-byte aligned.
   void* (*scratch)(void* pool, int thread, int64_t bytes);
-  // The first out-of-range index found while running (see core/backend.h Fault).
+  // Reports an index out of range (core/fault.h).
   void (*fault)(void* pool, int32_t op, int64_t position, int64_t value, int64_t limit);
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 #include "core/catch_up.h"
 #include "core/row_gradient.h"
-#include "core/row_wise.h"
 #include "cpu/tree.h"
 
 namespace adastep {
@@ -66,7 +65,7 @@ static void run(const AddRows& op, const cpu::Parallel& parallel) {
 
 // One row by a rule; `before(p, state)` is p at the start of the step.
 template <class Rule, class Before>
-static inline void update_row(const SparseUpdate& op, const Prepared<Rule>& rule, int64_t row,
+static inline void update_row(const SparseUpdate& op, const RowStep<Rule>& rule, int64_t row,
                               const float* sum, const Before& before) {
   const int64_t dim = op.g.dim;
   float* const p = op.p.data + row * dim;
@@ -83,30 +82,30 @@ static inline void update_row(const SparseUpdate& op, const Prepared<Rule>& rule
 
 template <class Rule>
 static void update_lazy(const SparseUpdate& op, const cpu::Parallel& parallel) {
-  const Prepared<Rule> rule(op.prepared.data);
+  const RowStep<Rule> rule(op.prepared.data, op.group);
   for_runs(op.g, parallel, [&](int64_t, const RowRun& run, const float* sum) {
     update_row(op, rule, run.row, sum, [](float p, float*) { return p; });
   });
 }
 
 static inline void update_row_wise(const SparseUpdate& op, const cpu::Parallel& parallel) {
-  const RowWiseAdaGrad rule(op.prepared.data);
+  const RowWiseAdaGrad rule(op.prepared.data, op.group);
   const int64_t dim = op.g.dim;
   for_runs(op.g, parallel, [&](int64_t, const RowRun& run, const float* sum) {
     float* const p = op.p.data + run.row * dim;
     const float squares = fold_row<SumFold>(dim, [&rule, p, sum](int64_t j) {
-      const float g = rule.gradient(p[j], sum[j]);
+      const float g = rule.row_gradient(p[j], sum[j]);
       return g * g;
     });
     const float s = op.state[0].data[run.row] += squares / static_cast<float>(dim);
-    const float divisor = rule.divisor(s);
+    const float lr = rule.row_lr(s), divisor = rule.divisor(s);
     ADASTEP_INDEPENDENT
-    for (int64_t j = 0; j < dim; ++j) p[j] = rule.apply(p[j], sum[j], divisor);
+    for (int64_t j = 0; j < dim; ++j) p[j] = rule.move(p[j], sum[j], lr, divisor);
   });
 }
 
 static inline void update_catch_up(const SparseUpdate& op, const cpu::Parallel& parallel) {
-  const Prepared<Adam> rule(op.prepared.data);
+  const RowStep<Adam> rule(op.prepared.data, op.group);
   Clock clock;
   read_words(clock, op.clock.data);
   for_runs(op.g, parallel, [&](int64_t, const RowRun& run, const float* sum) {
@@ -121,6 +120,7 @@ static inline void update_catch_up(const SparseUpdate& op, const cpu::Parallel& 
 }
 
 static void run(const SparseUpdate& op, const cpu::Parallel& parallel) {
+  if (is_skipped(op.prepared.data)) return;
   if (op.mode == SparseMode::kRowWise) return update_row_wise(op, parallel);
   if (op.mode == SparseMode::kCatchUp) return update_catch_up(op, parallel);
   switch (op.rule) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "cuda/fault_cell.h"
+#include "cuda/faults.h"
 #include "cuda/graph.h"
 #include "cuda/launch.h"
 #include "cuda/marks.h"
@@ -47,8 +47,8 @@ class CudaBackend final : public Backend {
         multiprocessors_(context_->attribute(kAttributeMultiprocessorCount)),
         kernels_(context_),
         stream_(context_),
-        marks_(context_, stream_.get()),
-        fault_(context_) {}
+        faults_(context_, stream_.get()),
+        marks_(context_, stream_.get(), faults_) {}
 
   // Kernels that still run use what the members release.
   ~CudaBackend() override {
@@ -90,9 +90,10 @@ class CudaBackend final : public Backend {
   void run(const std::vector<Op>& ops) override {
     context_->enter();
     const Target target = reserve(ops);
-    for (const Op& op : ops) {
+    if (can_fault(ops)) expect_fault();
+    for (size_t i = 0; i < ops.size(); i++) {
       if (cancelled_) return;
-      launch(target, op);
+      launch(target, ops[i], i);
     }
   }
 
@@ -100,15 +101,17 @@ class CudaBackend final : public Backend {
     if (!driver().has_graphs()) return nullptr;
     context_->enter();
     const Target target = reserve(ops);
-    return std::make_unique<Graph>(context_, stream_.get(), workspace_, [&] {
-      for (const Op& op : ops) launch(target, op);
+    return std::make_unique<Graph>(context_, stream_.get(), workspace_, can_fault(ops), [&] {
+      for (size_t i = 0; i < ops.size(); i++) launch(target, ops[i], i);
     });
   }
 
   void replay(Recorded& recorded) override {
     if (cancelled_) return;
     context_->enter();
-    static_cast<const Graph&>(recorded).launch(stream_.get());
+    const auto& graph = static_cast<const Graph&>(recorded);
+    if (graph.can_fault()) expect_fault();
+    graph.launch(stream_.get());
   }
 
   Mark mark() override {
@@ -124,13 +127,17 @@ class CudaBackend final : public Backend {
     marks_.wait(mark);
   }
 
-  Fault take_fault() override {
-    context_->enter();
-    return fault_.take(stream_.get());
-  }
+  Fault take_fault(Mark mark) override { return faults_.take(mark); }
   void cancel() override { cancelled_ = true; }
 
  private:
+  // Before a list that can fault. The cell tells apart the operations of one list only, so another list since
+  // the last mark gets a mark of its own.
+  void expect_fault() {
+    if (faults_.expected()) mark();
+    faults_.expect();
+  }
+
   // Makes the workspace as large as the list needs. Operations share it, since they run one after the other;
   // recorded graphs hold the block that they were captured with.
   Target reserve(const std::vector<Op>& ops) {
@@ -142,7 +149,7 @@ class CudaBackend final : public Backend {
             "cuStreamSynchronize");  // the old block is in use until then
       workspace_ = std::move(larger);
     }
-    return {kernels_, stream_.get(), fault_.device_address(), workspace_ ? workspace_->data() : nullptr,
+    return {kernels_, stream_.get(), faults_.cell(), workspace_ ? workspace_->data() : nullptr,
             multiprocessors_};
   }
 
@@ -152,8 +159,8 @@ class CudaBackend final : public Backend {
   const int multiprocessors_;
   const Kernels kernels_;
   const WorkStream stream_;
+  Faults faults_;
   Marks marks_;
-  FaultCell fault_;
   std::shared_ptr<DeviceBlock> workspace_;
   std::atomic<bool> cancelled_{false};
 };

@@ -25,7 +25,7 @@ constexpr int kAttributeMultiprocessorCount = 16, kAttributeComputeCapabilityMaj
               kAttributeComputeCapabilityMinor = 76;
 
 constexpr unsigned kStreamNonBlocking = 1, kEventBlockingSync = 1, kEventDisableTiming = 2,
-                   kHostAllocPortable = 1, kHostAllocDeviceMap = 2;
+                   kHostAllocPortable = 1;
 constexpr int kCaptureModeThreadLocal = 1;
 
 // X(name, exported symbol, parameters): without these the driver cannot be used.
@@ -50,13 +50,13 @@ constexpr int kCaptureModeThreadLocal = 1;
   X(cuMemGetInfo, "cuMemGetInfo_v2", (size_t * free, size_t * total))                                       \
   X(cuMemHostAlloc, "cuMemHostAlloc", (void** data, size_t bytes, unsigned flags))                          \
   X(cuMemFreeHost, "cuMemFreeHost", (void* data))                                                           \
-  X(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2",                                              \
-    (CUdeviceptr * device, void* host, unsigned flags))                                                     \
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                              \
     (CUdeviceptr to, const void* from, size_t bytes, CUstream stream))                                      \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, size_t bytes, CUstream stream)) \
   X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                              \
     (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))                                      \
+  X(cuMemsetD8Async, "cuMemsetD8Async",                                                                     \
+    (CUdeviceptr data, unsigned char value, size_t bytes, CUstream stream))                                 \
   X(cuStreamCreate, "cuStreamCreate", (CUstream * stream, unsigned flags))                                  \
   X(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                               \
   X(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                          \

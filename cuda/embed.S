@@ -16,6 +16,7 @@ adastep_fatbin_\module:
     EMBED embedding
     EMBED gemm
     EMBED update
+    EMBED sums
     EMBED bag
     EMBED sort
     EMBED sparse

@@ -35,8 +35,8 @@ class Capture {
 }  // namespace
 
 Graph::Graph(std::shared_ptr<Context> context, CUstream stream, std::shared_ptr<DeviceBlock> workspace,
-             const std::function<void()>& launch)
-    : context_(std::move(context)), workspace_(std::move(workspace)) {
+             bool can_fault, const std::function<void()>& launch)
+    : context_(std::move(context)), workspace_(std::move(workspace)), can_fault_(can_fault) {
   Capture capture(stream);
   launch();
   check(driver().cuGraphInstantiateWithFlags(&executable_, capture.end(), 0), "cuGraphInstantiateWithFlags");

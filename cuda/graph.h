@@ -13,16 +13,18 @@ class Graph final : public Recorded {
  public:
   // Captures what `launch` starts on the stream. The graph keeps `workspace` alive: its launches point there.
   Graph(std::shared_ptr<Context> context, CUstream stream, std::shared_ptr<DeviceBlock> workspace,
-        const std::function<void()>& launch);
+        bool can_fault, const std::function<void()>& launch);
   ~Graph() override;
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
+  bool can_fault() const { return can_fault_; }
   void launch(CUstream stream) const { check(driver().cuGraphLaunch(executable_, stream), "cuGraphLaunch"); }
 
  private:
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<DeviceBlock> workspace_;
+  const bool can_fault_;
   CUgraphExec executable_ = nullptr;
 };
 

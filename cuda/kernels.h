@@ -9,8 +9,8 @@
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
 // clang-format off
 #define ADASTEP_FOR_EACH_MODULE(X) \
-  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(bag) \
-  X(sort) X(sparse)
+  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(sums) \
+  X(bag) X(sort) X(sparse)
 // clang-format on
 
 // X(module, name): the function is adastep_<name>.
@@ -47,6 +47,11 @@
   X(gemm, gemm_64x64)                  \
   X(gemm, gemm_32x32)                  \
   X(update, advance)                   \
+  X(sums, gradient_sums)               \
+  X(sums, fold_segments)               \
+  X(sums, fold_totals)                 \
+  X(sums, settle)                      \
+  X(sums, snapshot)                    \
   X(bag, embedding_bag)                \
   X(bag, bag_map)                      \
   X(bag, bag_weight_grad)              \

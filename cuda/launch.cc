@@ -5,10 +5,8 @@
 #include <utility>
 
 #include "core/convert.h"
-#include "core/fault.h"
 #include "cuda/collapse.h"
 #include "cuda/gemm_tile.h"
-#include "cuda/kernels/interface.h"
 #include "cuda/kernels/sort.h"
 #include "cuda/memory.h"
 
@@ -67,7 +65,7 @@ struct WorkspaceBytes {
 
 class Launcher {
  public:
-  explicit Launcher(const Target& target) : target_(target) {}
+  Launcher(const Target& target, size_t index) : target_(target), index_(index) {}
 
   void operator()(const Fill& op) const {
     uint64_t bits = numerics::fill_bits(op.dtype, op.value);
@@ -130,8 +128,8 @@ class Launcher {
     start_rows(Kernel::softmax_grad_warp, Kernel::softmax_grad_block, op.rows, op.cols, op);
   }
   void operator()(const CrossEntropy& op) const {
-    start_rows(Kernel::cross_entropy_warp, Kernel::cross_entropy_block, op.rows, op.cols, op, target_.fault,
-               op_index<CrossEntropy>());
+    start_rows(Kernel::cross_entropy_warp, Kernel::cross_entropy_block, op.rows, op.cols, op,
+               report<CrossEntropy>());
   }
   void operator()(const CrossEntropyGrad& op) const {
     start_rows(Kernel::cross_entropy_grad_warp, Kernel::cross_entropy_grad_block, op.rows, op.cols, op);
@@ -156,11 +154,10 @@ class Launcher {
   }
 
   void operator()(const Embedding& op) const {
-    start_warps(Kernel::embedding, op.rows, op, target_.fault, op_index<Embedding>());
+    start_warps(Kernel::embedding, op.rows, op, report<Embedding>());
   }
   void operator()(const EmbeddingGrad& op) const {
-    start_warps(Kernel::embedding_grad, op.rows * ceil_div(op.dim, 4 * kLanes), op, target_.fault,
-                op_index<EmbeddingGrad>());
+    start_warps(Kernel::embedding_grad, op.rows * ceil_div(op.dim, 4 * kLanes), op, report<EmbeddingGrad>());
   }
 
   void operator()(Gemm op) const {
@@ -186,11 +183,18 @@ class Launcher {
   }
 
   void operator()(const Advance& op) const { start(Kernel::advance, 1, {1, 1}, op); }
-  void operator()(const Update& op) const { start_flat(update_kernel(op.rule), ceil_div(op.n, 4), op); }
+  void operator()(const Update& op) const { start_warps(update_kernel(op.rule), op.tiles, op); }
+  void operator()(const GradientSums& op) const { start_warps(Kernel::gradient_sums, op.tiles, op); }
+  void operator()(const FoldSums& op) const {
+    start_warps(Kernel::fold_segments, op.columns * op.count, op);
+    start_warps(Kernel::fold_totals, op.columns, op);
+  }
+  void operator()(const Settle& op) const { start_flat(Kernel::settle, op.count, op); }
+  void operator()(const Snapshot& op) const { start_flat(Kernel::snapshot, ceil_div(op.bytes, 16), op); }
 
   void operator()(const EmbeddingBag& op) const {
-    start_warps(Kernel::embedding_bag, op.bags.bags * ceil_div(op.dim, 4 * kLanes), op, target_.fault,
-                op_index<EmbeddingBag>());
+    start_warps(Kernel::embedding_bag, op.bags.bags * ceil_div(op.dim, 4 * kLanes), op,
+                report<EmbeddingBag>());
   }
   void operator()(const BagMap& op) const { start_flat(Kernel::bag_map, op.bags.n, op); }
   void operator()(const BagWeightGrad& op) const { start_warps(Kernel::bag_weight_grad, op.bags.n, op); }
@@ -199,7 +203,7 @@ class Launcher {
   void operator()(const SortRows& op) const {
     SortMemory memory(target_.workspace, op.rows);
     const int64_t tiles = SortMemory::tiles(op.rows);
-    start_flat(Kernel::sort_load, op.rows, op, memory.keys, target_.fault, op_index<SortRows>());
+    start_flat(Kernel::sort_load, op.rows, op, memory.keys, report<SortRows>());
     int passes = 1;
     while (op.vocabulary >> (kSortBits * passes) != 0) passes++;
     const int32_t* positions = nullptr;
@@ -278,6 +282,12 @@ class Launcher {
     }
   }
 
+  template <class T>
+  FaultReport report() const {
+    static_assert(kCanFault<T>, "else no one would look");
+    return {target_.faults, index_ * kOpCount + op_index<T>()};
+  }
+
   void copy(void* to, const void* from, int64_t bytes) const {
     if (bytes == 0) return;
     check(driver().cuMemcpyDtoDAsync(address_of(to), address_of(from), static_cast<size_t>(bytes),
@@ -286,12 +296,13 @@ class Launcher {
   }
 
   const Target& target_;
+  const size_t index_;
 };
 
 }  // namespace
 
 size_t workspace_bytes(const Op& op) { return std::visit(WorkspaceBytes(), op); }
 
-void launch(const Target& target, const Op& op) { std::visit(Launcher(target), op); }
+void launch(const Target& target, const Op& op, size_t index) { std::visit(Launcher(target, index), op); }
 
 }  // namespace adastep::cuda

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/op.h"
 #include "cuda/kernels.h"
+#include "cuda/kernels/interface.h"
 
 namespace adastep::cuda {
 
@@ -9,7 +10,7 @@ namespace adastep::cuda {
 struct Target {
   const Kernels& kernels;
   CUstream stream;
-  CUdeviceptr fault;
+  FaultCell* faults;
   void* workspace;  // at least workspace_bytes of the operation
   int multiprocessors;
 };
@@ -17,7 +18,7 @@ struct Target {
 // Device memory that the launches of an operation share.
 size_t workspace_bytes(const Op& op);
 
-// Starts the operation. An operation without elements starts nothing.
-void launch(const Target& target, const Op& op);
+// Starts the operation, which is number `index` of its list. An operation without elements starts nothing.
+void launch(const Target& target, const Op& op, size_t index);
 
 }  // namespace adastep::cuda

@@ -5,8 +5,8 @@
 
 namespace adastep::cuda {
 
-Marks::Marks(std::shared_ptr<Context> context, CUstream stream)
-    : context_(std::move(context)), stream_(stream) {
+Marks::Marks(std::shared_ptr<Context> context, CUstream stream, Faults& faults)
+    : context_(std::move(context)), stream_(stream), faults_(faults) {
   try {
     // Blocking: the thread that waits sleeps, it does not spin.
     for (CUevent& event : events_) {
@@ -26,6 +26,7 @@ Marks::~Marks() {
 Mark Marks::add() {
   const Mark mark = last_ + 1;
   if (mark > kEvents) wait(mark - kEvents);
+  faults_.collect(mark);
   check(driver().cuEventRecord(event_of(mark), stream_), "cuEventRecord");
   return last_ = mark;
 }

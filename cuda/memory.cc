@@ -31,8 +31,7 @@ void* allocate_device(size_t bytes) {
 
 void* allocate_pinned(size_t bytes) {
   void* data = nullptr;
-  const CUresult result =
-      driver().cuMemHostAlloc(&data, std::max(bytes, kSmallest), kHostAllocPortable | kHostAllocDeviceMap);
+  const CUresult result = driver().cuMemHostAlloc(&data, std::max(bytes, kSmallest), kHostAllocPortable);
   if (result == kErrorOutOfMemory) {
     throw Error(ErrorCode::kOutOfMemory, "pinned host memory: asked for " + std::to_string(bytes) +
                                              " bytes, which the system refused");

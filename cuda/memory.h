@@ -11,7 +11,7 @@ inline CUdeviceptr address_of(const void* device) { return reinterpret_cast<CUde
 
 // Throw kOutOfMemory, saying what was asked and what is free. 0 bytes give memory too.
 void* allocate_device(size_t bytes);
-void* allocate_pinned(size_t bytes);  // mapped into the GPU's address space
+void* allocate_pinned(size_t bytes);
 
 // A block of device memory that lives as long as whoever holds it.
 class DeviceBlock {

@@ -6,7 +6,7 @@ set(ADASTEP_NVCC_OLDEST 13.0)
 
 set(cuda_dir ${CMAKE_CURRENT_LIST_DIR})
 set(ADASTEP_CUDA_SOURCES)
-foreach(name backend collapse context devices driver fault_cell gemm_tile graph kernels launch marks memory)
+foreach(name backend collapse context devices driver faults gemm_tile graph kernels launch marks memory)
   list(APPEND ADASTEP_CUDA_SOURCES ${cuda_dir}/${name}.cc)
 endforeach()
 
@@ -43,7 +43,7 @@ if(ADASTEP_HAVE_CUDA_KERNELS)
   set(fatbin_dir ${CMAKE_BINARY_DIR}/fatbins)
   file(MAKE_DIRECTORY ${fatbin_dir})
   set(fatbins)
-  foreach(module gemm elementwise softmax update norm reduce memory random embedding sparse sort bag)  # the slowest first
+  foreach(module gemm elementwise softmax update norm reduce memory random embedding sums sparse sort bag)  # the slowest first
     set(source ${cuda_dir}/kernels/${module}.cu)
     set(fatbin ${fatbin_dir}/${module}.fatbin)
     add_custom_command(OUTPUT ${fatbin}

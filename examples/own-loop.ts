@@ -9,7 +9,7 @@ using adam = new Adam(model.parameters(), { lr: 1e-2 });
 const batch = 64;
 using step = device.program({ x: f32(batch, 1) }, ({ x }) => {
   const cube = mul(mul(x, x), x); // the function to learn, computed on the device: x^3 - x / 2
-  return adam.minimize(meanSquaredError(model.forward(x), add(cube, mul(x, -0.5))), { clipNorm: 1 });
+  return adam.minimize(meanSquaredError(model.forward(x), add(cube, mul(x, -0.5))), { clip: { norm: 1 } });
 });
 
 let first = Number.NaN;

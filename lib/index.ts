@@ -40,11 +40,58 @@ export { constant, fanInUniform, type Initializer, normal, uniform } from "./nn/
 export { Dropout, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
 export { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from "./nn/losses.js";
 export { Declared, Module, type PlacementOptions } from "./nn/module.js";
+export { Adadelta, type AdadeltaOptions } from "./optim/adadelta.js";
 export { AdaGrad, type AdaGradOptions } from "./optim/adagrad.js";
-export { Adam, type AdamOptions, AdamW } from "./optim/adam.js";
-export { type Group, type MinimizeOptions, Optimizer, type OptimizerState } from "./optim/optimizer.js";
-export { constantSchedule, cosine, type Schedule, warmup } from "./optim/schedule.js";
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from "./optim/adam.js";
+export { Adamax, type AdamaxOptions } from "./optim/adamax.js";
+export type { ClipOptions, StepOptions } from "./optim/clip.js";
+export type { CommonOptions, DecayOptions, Semantics, WithGroups } from "./optim/family.js";
+export type {
+  GuardAction,
+  GuardCause,
+  GuardEvent,
+  GuardOptions,
+  LossScaleOptions,
+} from "./optim/guard.js";
+export { Lion, type LionOptions } from "./optim/lion.js";
+export { NAdam, type NAdamOptions } from "./optim/nadam.js";
+export { type Group, Optimizer, type OptimizerState, type StorageOptions } from "./optim/optimizer.js";
+export type { Precision } from "./optim/precision.js";
+export { RAdam, type RAdamOptions } from "./optim/radam.js";
+export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.js";
+export {
+  type CosineOptions,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+} from "./optim/schedule/cosine.js";
+export { type CyclicOptions, cyclic, type OneCycleOptions, oneCycle } from "./optim/schedule/cycles.js";
+export {
+  type ExponentialScheduleOptions,
+  exponentialSchedule,
+  type MultiStepScheduleOptions,
+  multiStepSchedule,
+  type StepScheduleOptions,
+  stepSchedule,
+} from "./optim/schedule/decays.js";
+export { type Plateau, type PlateauOptions, type PlateauState, plateau } from "./optim/schedule/plateau.js";
+export {
+  constantSchedule,
+  type LinearScheduleOptions,
+  linearSchedule,
+  type PolynomialScheduleOptions,
+  polynomialSchedule,
+} from "./optim/schedule/ramps.js";
+export { customSchedule, type Schedule } from "./optim/schedule/schedule.js";
+export {
+  inverseSqrt,
+  type WarmupStableDecayOptions,
+  warmup,
+  warmupStableDecay,
+} from "./optim/schedule/warmup.js";
+export { ScheduleFreeAdamW, type ScheduleFreeAdamWOptions } from "./optim/schedule-free.js";
 export { SGD, type SGDOptions } from "./optim/sgd.js";
+export type { Telemetry } from "./optim/telemetry.js";
 export { type BagOptions, embeddingBag } from "./tensor/bag.js";
 export { dropout } from "./tensor/dropout.js";
 export {

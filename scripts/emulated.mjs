@@ -42,6 +42,7 @@ export function emulatedEnvironment({ quiet = false } = {}) {
     ...process.env,
     ADASTEP_CUDA_DRIVER: join(out, "libcuda-emulated.so"),
     ADASTEP_TEST_DEVICES: "cuda",
+    ADASTEP_POOL: "exact",
   };
 }
 

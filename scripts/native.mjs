@@ -4,7 +4,7 @@
 //   node scripts/native.mjs [--if-needed] [--debug] [--sanitize=address|thread]
 //
 // ADASTEP_CUDA=AUTO|ON|OFF chooses the CUDA kernels (AUTO: compiled if nvcc is found), ADASTEP_REQUIRE_CUDA=1
-// is ON, ADASTEP_JOBS limits the processes at once.
+// is ON, ADASTEP_CUDA_LINEINFO=1 names source lines in them, ADASTEP_JOBS limits the processes at once.
 import { spawnSync } from "node:child_process";
 import {
   accessSync,
@@ -94,7 +94,12 @@ export function build({ sanitize = "", debug = false, ifNeeded = false, quiet = 
   const kernels = process.env.ADASTEP_CUDA ?? (sanitize ? "OFF" : "AUTO");
   const cuda = process.env.ADASTEP_REQUIRE_CUDA === "1" ? "ON" : kernels;
   const options = ["-O", out, "-B", config, "-d", root, ...generator(out)];
-  const definitions = [`--CDADASTEP_SANITIZE=${sanitize}`, `--CDADASTEP_CUDA=${cuda}`];
+  const lines = process.env.ADASTEP_CUDA_LINEINFO === "1" ? "ON" : "OFF";
+  const definitions = [
+    `--CDADASTEP_SANITIZE=${sanitize}`,
+    `--CDADASTEP_CUDA=${cuda}`,
+    `--CDADASTEP_CUDA_LINEINFO=${lines}`,
+  ];
   const jobs = process.env.ADASTEP_JOBS ?? String(availableParallelism());
   // `cmake-js build` does not configure again when there is a CMakeCache.txt, so that changed definitions
   // would be ignored: configure first, always.

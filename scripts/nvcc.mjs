@@ -23,8 +23,8 @@ export function compile(source, ...options) {
 }
 
 /** The PTX of a kernel file for compute capability 8.0, as the emulated driver runs it. */
-export function ptxOf(source, folder) {
+export function ptxOf(source, folder, ...options) {
   const ptx = join(folder, "ptx");
-  compile(source, "-arch=compute_80", "-ptx", "-o", ptx);
+  compile(source, "-arch=compute_80", "-ptx", "-o", ptx, ...options);
   return readFileSync(ptx, "utf8");
 }

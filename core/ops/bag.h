@@ -26,6 +26,7 @@ struct Bags {
 // fault, as are offsets that do not start at 0, decrease or exceed n.
 struct EmbeddingBag {
   static constexpr const char* kName = "embeddingBag";
+  static constexpr bool kCanFault = true;
   Bags bags;
   int64_t vocabulary, dim;
   bool mean;

@@ -7,6 +7,7 @@ namespace adastep {
 // y[r] = table[indices[r]]. An index outside [0, vocabulary) is a fault.
 struct Embedding {
   static constexpr const char* kName = "embedding";
+  static constexpr bool kCanFault = true;
   int64_t rows, vocabulary, dim;
   In<float> table;
   In<int32_t> indices;
@@ -26,6 +27,7 @@ struct Embedding {
 // device.
 struct EmbeddingGrad {
   static constexpr const char* kName = "embeddingGrad";
+  static constexpr bool kCanFault = true;
   int64_t rows, vocabulary, dim;
   In<int32_t> indices;
   In<float> gy;

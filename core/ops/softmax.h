@@ -43,6 +43,7 @@ struct SoftmaxGrad {
 // A label outside [0, cols) is a fault: the device reports it with the row and the label.
 struct CrossEntropy {
   static constexpr const char* kName = "crossEntropy";
+  static constexpr bool kCanFault = true;
   int64_t rows, cols;
   In<float> logits;
   In<int32_t> labels;

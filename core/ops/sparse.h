@@ -11,6 +11,7 @@ namespace adastep {
 // An index out of range is a fault.
 struct SortRows {
   static constexpr const char* kName = "sortRows";
+  static constexpr bool kCanFault = true;
   int64_t rows, vocabulary;
   In<int32_t> indices;
   Out<int32_t> order, starts, count;
@@ -110,13 +111,15 @@ struct RowTimes {
   }
 };
 
-constexpr int kClockWords = 10;  // of Clock in core/catch_up.h
+constexpr int kClockWords = 11;  // of Clock in core/catch_up.h
 
-// p, state = rule(prepared, p, sum of the run, state) for every touched row.
+// p, state = rule(prepared, p, sum of the run, state) for every touched row, with the scalars of one group.
+// A step that is skipped writes nothing.
 struct SparseUpdate {
   static constexpr const char* kName = "sparseUpdate";
   SparseMode mode;
   RuleId rule;
+  int64_t groups, group;
   RowGradient g;
   In<float> prepared;
   In<double> clock;
@@ -130,14 +133,17 @@ struct SparseUpdate {
     const bool catch_up = mode == SparseMode::kCatchUp, row_wise = mode == SparseMode::kRowWise;
     v.check(!catch_up || rule == RuleId::kAdam, "rule", "adam, for catchUp");
     v.check(!row_wise || rule == RuleId::kAdaGrad, "rule", "adagrad, for rowWise");
+    v.count("groups", groups);
+    v.count("group", group);
+    v.check(group < groups, "group", "less than 'groups'");
     g.visit(v);
     const RuleSize size = rule_size(rule);
-    v.span("prepared", prepared, 1 + size.step);
+    v.span("prepared", prepared, prepared_size(rule, groups));
     v.optional("clock", clock, catch_up ? kClockWords : 0);
     v.check(!catch_up || clock.data, "clock", "a span, for catchUp");
     v.span("p", p, extent(g.list.vocabulary, g.dim));
     const int64_t kept = row_wise ? g.list.vocabulary : extent(g.list.vocabulary, g.dim);
-    const char* const names[kMaxStates] = {"state0", "state1"};
+    const char* const names[kMaxStates] = {"state0", "state1", "state2", "state3"};
     for (int s = 0; s < kMaxStates; s++) v.optional(names[s], state[s], s < size.states ? kept : 0);
     for (int s = 0; s < size.states; s++)
       v.check(kept == 0 || state[s].data, names[s], "a span: the rule keeps this state");
@@ -145,16 +151,20 @@ struct SparseUpdate {
   }
 };
 
-// Takes a step over into the clock of catchUp, once: `step` is the first of the rule's running values,
-// `prepared` what Advance made of them.
+// Takes a step over into the clock of catchUp, once: `step` is the first of the group's running values,
+// which a step that is skipped leaves as it was.
 struct SparseClock {
   static constexpr const char* kName = "sparseClock";
+  int64_t groups, group;
   In<float> prepared;
   In<double> step;
   InOut<double> clock;
   template <class V>
   void visit(V& v) {
-    v.span("prepared", prepared, 1 + rule_size(RuleId::kAdam).step);
+    v.count("groups", groups);
+    v.count("group", group);
+    v.check(group < groups, "group", "less than 'groups'");
+    v.span("prepared", prepared, prepared_size(RuleId::kAdam, groups));
     v.span("step", step, 1);
     v.span("clock", clock, kClockWords);
   }

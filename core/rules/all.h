@@ -1,16 +1,34 @@
 // The list of update rules. A new rule is one header and one line here (and one file in lib/optim, one golden
 // file).
 #pragma once
+#include "core/rules/adadelta.h"
 #include "core/rules/adagrad.h"
 #include "core/rules/adam.h"
+#include "core/rules/adamax.h"
+#include "core/rules/lion.h"
+#include "core/rules/nadam.h"
+#include "core/rules/radam.h"
+#include "core/rules/rmsprop.h"
+#include "core/rules/schedule_free.h"
 #include "core/rules/sgd.h"
 
 // X(type, name, state names as in PyTorch's state_dict)
-#define ADASTEP_FOR_EACH_RULE(X)                   \
-  X(Sgd, "sgd", "")                                \
-  X(SgdMomentum, "sgdMomentum", "momentum_buffer") \
-  X(AdaGrad, "adagrad", "sum")                     \
-  X(Adam, "adam", "exp_avg exp_avg_sq")
+#define ADASTEP_FOR_EACH_RULE(X)                                                               \
+  X(Sgd, "sgd", "")                                                                            \
+  X(SgdMomentum, "sgdMomentum", "momentum_buffer")                                             \
+  X(AdaGrad, "adagrad", "sum")                                                                 \
+  X(Adam, "adam", "exp_avg exp_avg_sq")                                                        \
+  X(Amsgrad, "amsgrad", "exp_avg exp_avg_sq max_exp_avg_sq")                                   \
+  X(Rmsprop, "rmsprop", "square_avg")                                                          \
+  X(RmspropMomentum, "rmspropMomentum", "square_avg momentum_buffer")                          \
+  X(RmspropCentered, "rmspropCentered", "square_avg grad_avg")                                 \
+  X(RmspropCenteredMomentum, "rmspropCenteredMomentum", "square_avg momentum_buffer grad_avg") \
+  X(Adadelta, "adadelta", "square_avg acc_delta")                                              \
+  X(Adamax, "adamax", "exp_avg exp_inf")                                                       \
+  X(NAdam, "nadam", "exp_avg exp_avg_sq")                                                      \
+  X(RAdam, "radam", "exp_avg exp_avg_sq")                                                      \
+  X(Lion, "lion", "exp_avg")                                                                   \
+  X(ScheduleFreeAdamW, "scheduleFreeAdamW", "z exp_avg_sq")
 
 namespace adastep {
 
@@ -35,16 +53,23 @@ constexpr const char* kRuleStates[] = {
 
 // Sizes in elements: hyper and running in doubles, step in floats.
 struct RuleSize {
-  int hyper, running, step, states;
+  int hyper, running, step, states, direction, second;
 };
-constexpr RuleSize kRuleSizes[] = {
-#define ADASTEP_RULE(type, name, states)                     \
-  {sizeof(ADASTEP_NUMERICS::type::Hyper) / sizeof(double),   \
-   sizeof(ADASTEP_NUMERICS::type::Running) / sizeof(double), \
-   sizeof(ADASTEP_NUMERICS::type::Step<float>) / sizeof(float), ADASTEP_NUMERICS::type::kStates},
+// (A table would not be there on the device.)
+ADASTEP_HD constexpr RuleSize rule_size(RuleId rule) {
+  switch (rule) {
+#define ADASTEP_RULE(type, name, states)                                 \
+  case RuleId::k##type:                                                  \
+    return {sizeof(ADASTEP_NUMERICS::type::Hyper) / sizeof(double),      \
+            sizeof(ADASTEP_NUMERICS::type::Running) / sizeof(double),    \
+            sizeof(ADASTEP_NUMERICS::type::Step<float>) / sizeof(float), \
+            ADASTEP_NUMERICS::type::kStates,                             \
+            ADASTEP_NUMERICS::type::kDirection,                          \
+            ADASTEP_NUMERICS::type::kSecond};
     ADASTEP_FOR_EACH_RULE(ADASTEP_RULE)
 #undef ADASTEP_RULE
-};
-static inline RuleSize rule_size(RuleId rule) { return kRuleSizes[static_cast<int32_t>(rule)]; }
+  }
+  return {};
+}
 
 }  // namespace adastep

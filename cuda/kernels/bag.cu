@@ -11,7 +11,7 @@ constexpr int kTileColumns = kColumns * kLanes;
 
 // The lanes look 32 positions up together; `reports` where this warp is the one that tells of a fault.
 __device__ void sum_bag(const EmbeddingBag& op, const BagRange& range, int64_t column, float (&sum)[kColumns],
-                        bool reports, Fault* fault, int32_t op_index) {
+                        bool reports, const FaultReport& fault) {
 #pragma unroll
   for (int t = 0; t < kColumns; t++) sum[t] = 0.0f;
   for (int64_t first = range.first; first < range.last; first += kLanes) {
@@ -20,7 +20,7 @@ __device__ void sum_bag(const EmbeddingBag& op, const BagRange& range, int64_t c
     const int32_t index = mine ? op.indices.data[i] : 0;
     const float weight = mine && op.weights.data ? op.weights.data[i] : 1.0f;
     const bool valid = in_range(index, op.vocabulary);
-    if (mine && !valid && reports) report(fault, op_index, i, index, op.vocabulary);
+    if (mine && !valid && reports) report(fault, i, index, op.vocabulary);
     const int32_t row = valid ? index : -1;
     const int64_t left = range.last - first;
     const int terms = left < kLanes ? static_cast<int>(left) : kLanes;
@@ -40,17 +40,17 @@ __device__ void sum_bag(const EmbeddingBag& op, const BagRange& range, int64_t c
 }  // namespace
 
 extern "C" __global__ void __launch_bounds__(kThreads)
-    adastep_embedding_bag(EmbeddingBag op, Fault* fault, int32_t op_index) {
+    adastep_embedding_bag(EmbeddingBag op, FaultReport fault) {
   const int64_t tiles = (op.dim + kTileColumns - 1) / kTileColumns;
   for (int64_t i = WarpGroup::first(); i < op.bags.bags * tiles; i += WarpGroup::stride()) {
     const int64_t b = i / tiles, column = i % tiles * kTileColumns + WarpGroup::begin();
     const BagRange range = bag_at(op.bags, b);
     const bool reports = i % tiles == 0;
     if (reports && WarpGroup::begin() == 0 && is_faulty(op.bags, b, range)) {
-      report(fault, op_index, b, op.bags.offsets.data[b], range.limit);
+      report(fault, b, op.bags.offsets.data[b], range.limit);
     }
     float sum[kColumns];
-    sum_bag(op, range, column, sum, reports, fault, op_index);
+    sum_bag(op, range, column, sum, reports, fault);
     const float length = static_cast<float>(range.last - range.first);
     const bool divides = op.mean && range.first != range.last;
     float* y = op.y.data + b * op.dim + column;

@@ -2,7 +2,6 @@
 #pragma once
 #include <stdint.h>
 
-#include "core/fault.h"
 #include "core/numerics.h"
 #include "cuda/kernels/interface.h"
 
@@ -18,12 +17,16 @@ __device__ inline bool aligned16(const void* p) { return reinterpret_cast<uintpt
 __device__ inline const float4& quad(const float* p) { return *reinterpret_cast<const float4*>(p); }
 __device__ inline float4& quad(float* p) { return *reinterpret_cast<float4*>(p); }
 
-// The first fault wins; the host sets op back to -1.
-__device__ inline void report(Fault* fault, int32_t op, int64_t position, int64_t value, int64_t limit) {
-  if (atomicCAS(&fault->op, -1, op) != -1) return;
-  fault->position = position;
-  fault->value = value;
-  fault->limit = limit;
+// The fault kept is the first operation's, at its lowest position: operations run one after the other, so the
+// first to claim the cell is the first of the list, and its threads then agree on a minimum. The value is
+// part of that minimum and leaves 32 bits for the position: one beyond counts as the last that fits.
+__device__ inline void report(const FaultReport& to, int64_t position, int32_t value, int64_t limit) {
+  using Bits = unsigned long long;
+  const Bits holder = atomicCAS(&to.cell->place, kNoPlace, to.place);
+  if (holder != kNoPlace && holder != to.place) return;
+  atomicExch(&to.cell->limit, static_cast<Bits>(limit));
+  const Bits last = 0xffffffffu, at = static_cast<Bits>(position);
+  atomicMin(&to.cell->first, (at < last ? at : last) << 32 | static_cast<uint32_t>(value));
 }
 
 }  // namespace adastep

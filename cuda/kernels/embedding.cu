@@ -5,12 +5,11 @@
 using namespace adastep;
 
 // A warp per row.
-extern "C" __global__ void __launch_bounds__(kThreads)
-    adastep_embedding(Embedding op, Fault* fault, int32_t op_index) {
+extern "C" __global__ void __launch_bounds__(kThreads) adastep_embedding(Embedding op, FaultReport fault) {
   for (int64_t row = WarpGroup::first(); row < op.rows; row += WarpGroup::stride()) {
     const int32_t index = op.indices.data[row];
     const bool valid = index >= 0 && index < op.vocabulary;
-    if (!valid && WarpGroup::begin() == 0) report(fault, op_index, row, index, op.vocabulary);
+    if (!valid && WarpGroup::begin() == 0) report(fault, row, index, op.vocabulary);
     const float* from = op.table.data + index * op.dim;
     float* to = op.y.data + row * op.dim;
     for (int64_t j = WarpGroup::begin(); j < op.dim; j += kLanes) to[j] = valid ? from[j] : 0.0f;
@@ -35,7 +34,7 @@ __device__ bool is_repeated(const int32_t* indices, int64_t position, int32_t in
 // A warp per position and tile of columns. The warp of the first position of an index adds the rows of all
 // its positions in ascending order; the others leave. Nothing is shared, so no atomics: the order is fixed.
 extern "C" __global__ void __launch_bounds__(kThreads)
-    adastep_embedding_grad(EmbeddingGrad op, Fault* fault, int32_t op_index) {
+    adastep_embedding_grad(EmbeddingGrad op, FaultReport fault) {
   const int64_t tiles = (op.dim + kTileColumns - 1) / kTileColumns;
   const int32_t* indices = op.indices.data;
   for (int64_t i = WarpGroup::first(); i < op.rows * tiles; i += WarpGroup::stride()) {
@@ -43,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     const int64_t column = i / op.rows * kTileColumns + WarpGroup::begin();
     const int32_t index = indices[position];
     if (index < 0 || index >= op.vocabulary) {
-      if (WarpGroup::begin() == 0) report(fault, op_index, position, index, op.vocabulary);
+      if (WarpGroup::begin() == 0) report(fault, position, index, op.vocabulary);
       continue;
     }
     if (is_repeated(indices, position, index)) continue;

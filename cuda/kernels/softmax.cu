@@ -47,7 +47,7 @@ __device__ void softmax_grad(const SoftmaxGrad& op) {
 }
 
 template <class Group>
-__device__ void cross_entropy(const CrossEntropy& op, Fault* fault, int32_t op_index) {
+__device__ void cross_entropy(const CrossEntropy& op, const FaultReport& fault) {
   for (int64_t row = Group::first(); row < op.rows; row += Group::stride()) {
     const float* x = op.logits.data + row * op.cols;
     const float max = max_of<Group>(x, op.cols);
@@ -55,7 +55,7 @@ __device__ void cross_entropy(const CrossEntropy& op, Fault* fault, int32_t op_i
     if (Group::begin() != 0) continue;
     const int32_t label = op.labels.data[row];
     const bool valid = label >= 0 && label < op.cols;
-    if (!valid) report(fault, op_index, row, label, op.cols);
+    if (!valid) report(fault, row, label, op.cols);
     op.lse.data[row] = lse;
     op.loss.data[row] = valid ? lse - x[label] : 0.0f;
   }
@@ -91,12 +91,12 @@ extern "C" __global__ void __launch_bounds__(kLanes* kLanes) adastep_softmax_gra
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads)
-    adastep_cross_entropy_warp(CrossEntropy op, Fault* fault, int32_t op_index) {
-  cross_entropy<WarpGroup>(op, fault, op_index);
+    adastep_cross_entropy_warp(CrossEntropy op, FaultReport fault) {
+  cross_entropy<WarpGroup>(op, fault);
 }
 extern "C" __global__ void __launch_bounds__(kLanes* kLanes)
-    adastep_cross_entropy_block(CrossEntropy op, Fault* fault, int32_t op_index) {
-  cross_entropy<BlockGroup>(op, fault, op_index);
+    adastep_cross_entropy_block(CrossEntropy op, FaultReport fault) {
+  cross_entropy<BlockGroup>(op, fault);
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_cross_entropy_grad_warp(CrossEntropyGrad op) {

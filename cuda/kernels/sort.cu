@@ -79,11 +79,11 @@ __device__ int64_t end_of_range(const uint32_t* keys, int64_t rows, int64_t voca
 static_assert(kSortDigits == kThreads, "a thread per digit");
 
 extern "C" __global__ void __launch_bounds__(kThreads)
-    adastep_sort_load(SortRows op, uint32_t* keys, Fault* fault, int32_t op_index) {
+    adastep_sort_load(SortRows op, uint32_t* keys, FaultReport fault) {
   for (int64_t i = thread_index(); i < op.rows; i += thread_count()) {
     const int64_t index = op.indices.data[i];
     const bool valid = in_range(index, op.vocabulary);
-    if (!valid) report(fault, op_index, i, index, op.vocabulary);
+    if (!valid) report(fault, i, op.indices.data[i], op.vocabulary);
     keys[i] = static_cast<uint32_t>(valid ? index : op.vocabulary);
   }
 }

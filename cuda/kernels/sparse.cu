@@ -1,7 +1,6 @@
 // Gradients that are lists of rows: a warp per run of equal indices, 128 columns at a time, four per lane.
 #include "core/catch_up.h"
 #include "core/row_gradient.h"
-#include "core/row_wise.h"
 #include "cuda/kernels/tree.cuh"
 
 using namespace adastep;
@@ -73,7 +72,7 @@ __device__ __forceinline__ float fold_run(const RowGradient& g, const RowRun& ru
 }
 
 template <class Rule, class Before>
-__device__ __forceinline__ void update_run(const SparseUpdate& op, const Prepared<Rule>& rule,
+__device__ __forceinline__ void update_run(const SparseUpdate& op, const RowStep<Rule>& rule,
                                            const RowRun& run, const Before& before) {
   for_columns(op.g, run, 0, op.g.dim, [&](int64_t j, float sum) {
     const int64_t i = run.row * op.g.dim + j;
@@ -88,7 +87,7 @@ __device__ __forceinline__ void update_run(const SparseUpdate& op, const Prepare
 
 template <class Rule>
 __device__ void update_lazy(const SparseUpdate& op) {
-  const Prepared<Rule> rule(op.prepared.data);
+  const RowStep<Rule> rule(op.prepared.data, op.group);
   for_runs(op.g,
            [&](int64_t, const RowRun& run) { update_run(op, rule, run, [](float p, float*) { return p; }); });
 }
@@ -129,6 +128,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_add_rows
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_lazy(SparseUpdate op) {
+  if (is_skipped(op.prepared.data)) return;
   switch (op.rule) {
 #define ADASTEP_UPDATE(type, name, states) \
   case RuleId::k##type:                    \
@@ -139,23 +139,26 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_l
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_row_wise(SparseUpdate op) {
-  const RowWiseAdaGrad rule(op.prepared.data);
+  if (is_skipped(op.prepared.data)) return;
+  const RowWiseAdaGrad rule(op.prepared.data, op.group);
   for_runs(op.g, [&](int64_t, const RowRun& run) {
     float* p = op.p.data + run.row * op.g.dim;
     const float squares = fold_run(op.g, run, [&](int64_t j, float sum) {
-      const float g = rule.gradient(p[j], sum);
+      const float g = rule.row_gradient(p[j], sum);
       return g * g;
     });
     const float s = op.state[0].data[run.row] + squares / static_cast<float>(op.g.dim);
-    const float divisor = rule.divisor(s);
+    const float lr = rule.row_lr(s), divisor = rule.divisor(s);
     __syncwarp();  // every lane has read the state
     if (lane() == 0) op.state[0].data[run.row] = s;
-    for_columns(op.g, run, 0, op.g.dim, [&](int64_t j, float sum) { p[j] = rule.apply(p[j], sum, divisor); });
+    for_columns(op.g, run, 0, op.g.dim,
+                [&](int64_t j, float sum) { p[j] = rule.move(p[j], sum, lr, divisor); });
   });
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_catch_up(SparseUpdate op) {
-  const Prepared<Adam> rule(op.prepared.data);
+  if (is_skipped(op.prepared.data)) return;
+  const RowStep<Adam> rule(op.prepared.data, op.group);
   Clock clock;
   read_words(clock, op.clock.data);
   for_runs(op.g, [&](int64_t, const RowRun& run) {

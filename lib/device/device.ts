@@ -197,7 +197,10 @@ export class Device {
     await promised((done) => this.native.sync(done));
   }
 
-  /** Makes a device usable again that refuses work because an operation failed. */
+  /**
+   * Makes a device usable again that refuses work because an operation failed. Not one whose CUDA driver reported a kernel
+   * that crashed (an illegal address): after that, says NVIDIA, only a new process can use the GPU.
+   */
   reset(): void {
     this.native.reset();
   }

@@ -25,11 +25,13 @@ const OPS: ReadonlyMap<string, OpSchema> = new Map(
   schema.ops.map((op, index) => [op.name, { name: op.name, index, fields: op.fields }]),
 );
 
-/** Update rules of the native code: names of states, sizes of the scalar blocks. */
-export const RULES: ReadonlyMap<string, { states: string[]; hyper: number; running: number; step: number }> =
-  new Map(
-    schema.rules.map((rule) => [rule.name, { ...rule, states: rule.states.split(" ").filter(Boolean) }]),
-  );
+/** Update rules of the native code: names of states, sizes of the scalar blocks, roles of states. */
+export const RULES = new Map(
+  schema.rules.map((rule) => [rule.name, { ...rule, states: rule.states.split(" ").filter(Boolean) }]),
+);
+
+/** Sizes of the memory of an optimizer's step, in elements and words (core/schema.cc). */
+export const STEP = schema.step;
 
 /** The description of an operation. Its name is written in our own code, so an unknown one is a defect. */
 export function opSchema(name: string): OpSchema {

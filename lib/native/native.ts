@@ -3,6 +3,12 @@
 import { type AdastepError, makeError } from "../errors.js";
 import { load } from "./load.js";
 
+/**
+ * `ADASTEP_POOL=exact`, for memory checkers: whatever shares a block of device memory otherwise gets one of its own, of
+ * exactly its size, and the addon keeps none for reuse. So an overrun hits nobody's memory unseen.
+ */
+export const EXACT_MEMORY = process.env.ADASTEP_POOL === "exact";
+
 export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array;
 
 /** A device as the machine offers it. */
@@ -79,7 +85,24 @@ export interface Schema {
     readonly hyper: number;
     readonly running: number;
     readonly step: number;
+    /** Which state is where the last update came from, which the second moment; -1: none. */
+    readonly direction: number;
+    readonly second: number;
   }[];
+  /** Counts of elements and of words. */
+  readonly step: {
+    readonly tile: number;
+    readonly scaleBlock: number;
+    readonly segment: number;
+    readonly sums: number;
+    readonly gradientSums: number;
+    readonly control: number;
+    readonly rowHead: number;
+    readonly settings: number;
+    readonly guard: number;
+    readonly window: number;
+    readonly log: number;
+  };
 }
 
 export interface Native {

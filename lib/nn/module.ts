@@ -5,6 +5,7 @@ import type { DeviceBuffer } from "../device/buffer.js";
 import { Device } from "../device/device.js";
 import { checkShape, countOf, type Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import { EXACT_MEMORY } from "../native/native.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -53,7 +54,7 @@ const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that v
  * ```
  */
 export abstract class Module {
-  readonly #blocks: DeviceBuffer<"f32">[] = [];
+  #owned: readonly DeviceBuffer[] = [];
 
   /** Records what the model does to `x`, inside `device.program(...)`. */
   abstract forward(x: Value): Tensor;
@@ -108,21 +109,24 @@ export abstract class Module {
         accepted: "a new model",
       });
     }
-    const sizes = entries.map(([, { shape, sparse }]) =>
-      sparse ? 0 : Math.ceil(countOf(shape) / PAD) * PAD,
-    );
-    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const dense = entries.filter(([, { sparse }]) => !sparse && !EXACT_MEMORY);
+    const starts = new Map<Declared, number>();
+    let total = 0;
+    for (const [, declared] of dense) {
+      starts.set(declared, total);
+      total += Math.ceil(countOf(declared.shape) / PAD) * PAD;
+    }
     const arena = device.alloc("f32", [total]);
-    this.#blocks.push(arena);
-    let start = 0;
+    const owned = [arena];
     entries.forEach(([name, declared], stream) => {
-      const { shape, sparse } = declared;
-      const value = sparse ? device.allocUninitialized("f32", shape) : arena.view(start, shape);
-      if (sparse) this.#blocks.push(value);
-      start += sizes[stream] as number;
+      const start = starts.get(declared);
+      const value =
+        start === undefined ? device.alloc("f32", declared.shape) : arena.view(start, declared.shape);
+      if (start === undefined) owned.push(value);
       declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value, undefined, { packed: !sparse, sparse });
+      declared.placed = new Parameter(name, value, undefined, declared.sparse);
     });
+    this.#owned = owned;
     return this;
   }
 
@@ -169,7 +173,7 @@ export abstract class Module {
 
   /** Frees the parameters. */
   dispose(): void {
-    for (const block of this.#blocks) block.dispose();
+    for (const buffer of this.#owned) buffer.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -1,66 +1,82 @@
-// Adam and AdamW: one rule, two placements of the weight decay.
+// Adam and AdamW: one rule, two placements of the weight decay; AMSGrad as an option of both.
 
-import { checkBoolean, checkKeys, checkNumber, given } from "../check.js";
-import { ArgumentError, describe } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
-import { type CommonOptions, Optimizer, type RuleSetup } from "./optimizer.js";
+import type { CommonOptions, DecayOptions, Family, WithGroups } from "./family.js";
+import { Optimizer } from "./optimizer.js";
+import { atLeast0, betas, decoupled, flag, semantics } from "./specs.js";
 
-/** Options of Adam and AdamW; defaults as torch.optim.Adam and torch.optim.AdamW. */
-export interface AdamOptions extends CommonOptions {
+/** Options of AdamW; defaults as torch.optim.AdamW. */
+export interface AdamWOptions extends CommonOptions {
   /** Default 1e-3. */
   readonly lr?: number;
   /** Decay of the running means of g and of g^2. Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
-  /** Added to the corrected square root. Default 1e-8. Keras adds 1e-7 to the uncorrected one. */
+  /** Default 1e-8, added to the corrected square root; Keras 1e-7, added to the uncorrected one. */
   readonly eps?: number;
+  /** Divides by the largest second moment so far (Reddi, Kale, Kumar 2018). Default false. */
+  readonly amsgrad?: boolean;
 }
 
-function setupOf(
-  owner: string,
-  options: AdamOptions,
-  decoupled: boolean,
-  decay: number,
-): { lr: number; setup: RuleSetup } {
-  checkKeys(owner, options, ["lr", "weightDecay", "maximize", "betas", "eps"]);
-  const atLeast0 = (name: "lr" | "weightDecay" | "eps", fallback: number): number =>
-    checkNumber(`${owner}: '${name}'`, given(options[name], fallback), "a number, 0 or more", (v) => v >= 0);
-  const betas: unknown = given(options.betas, [0.9, 0.999]);
-  if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new ArgumentError({ argument: `${owner}: 'betas'`, got: describe(betas), accepted: "two numbers" });
-  }
-  const [beta1, beta2] = Array.from(betas as unknown[], (beta, i) =>
-    checkNumber(`${owner}: 'betas[${i}]'`, beta, "0 <= beta < 1", (v) => v >= 0 && v < 1),
-  ) as [number, number];
-  const setup = {
-    rule: "adam",
-    hyper: [beta1, beta2, atLeast0("eps", 1e-8), Number(decoupled)],
-    weightDecay: atLeast0("weightDecay", decay),
-    maximize: checkBoolean(`${owner}: 'maximize'`, given(options.maximize, false)),
-    running: [0, 1, 1],
-  };
-  return { lr: atLeast0("lr", 1e-3), setup };
+/** Options of Adam; defaults as torch.optim.Adam. */
+export interface AdamOptions extends AdamWOptions, DecayOptions {}
+
+const SHARED = {
+  lr: atLeast0(1e-3),
+  maximize: flag(false),
+  semantics: semantics("torch", "keras", "optax"),
+  betas: betas(0.9, 0.999),
+  eps: atLeast0({ torch: 1e-8, keras: 1e-7 }),
+  amsgrad: flag(false),
+};
+
+const ruleOf = ({ amsgrad }: Required<AdamWOptions>): string => (amsgrad ? "amsgrad" : "adam");
+
+function hyperOf(options: Required<AdamWOptions>, decoupled: boolean): readonly number[] {
+  const { betas, eps, amsgrad, semantics } = options;
+  const hyper = [Number(decoupled), ...betas, eps, Number(semantics === "keras")];
+  return amsgrad ? [...hyper, Number(semantics === "optax")] : hyper;
 }
+
+const ADAM: Family<AdamOptions> = {
+  name: "Adam",
+  options: { ...SHARED, weightDecay: atLeast0(0), decoupled },
+  rule: ruleOf,
+  hyper: (options) => hyperOf(options, options.decoupled),
+  running: [0, 1, 1],
+};
+
+const ADAMW: Family<AdamWOptions> = {
+  name: "AdamW",
+  options: { ...SHARED, weightDecay: atLeast0({ torch: 0.01, keras: 0.004, optax: 1e-4 }) },
+  rule: ruleOf,
+  hyper: (options) => hyperOf(options, true),
+  running: [0, 1, 1],
+};
 
 /**
- * Adam (Kingma & Ba 2014), as torch.optim.Adam:
- *   g = g + weightDecay p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
- *   p = p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
- * Keeps two states, `exp_avg` (m) and `exp_avg_sq` (v).
+ * Adam (Kingma & Ba 2014): m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, then with c1 = 1 - beta1^t and
+ * c2 = 1 - beta2^t
+ *
+ *   torch, optax   p = p - lr / c1 m / (sqrt(v / c2) + eps)
+ *   keras          p = p - lr sqrt(c2) / c1 m / (sqrt(v) + eps)      (the paper's "epsilon hat")
+ *
+ * For g = 1e-8 the first step is 5.0e-4 with torch's defaults and 3.2e-6 with Keras'. With `amsgrad` v is replaced by
+ * w = max(w, v), in optax by w = max(w, v / c2) without another correction: after one large gradient torch's and Keras'
+ * denominators shrink at first, optax's does not. Keeps `exp_avg` (m), `exp_avg_sq` (v) and, with amsgrad,
+ * `max_exp_avg_sq` (w).
  */
 export class Adam extends Optimizer {
-  constructor(parameters: readonly Parameter[], options: AdamOptions = {}) {
-    const { lr, setup } = setupOf("Adam", options, false, 0);
-    super(parameters, lr, setup);
+  constructor(parameters: readonly Parameter[], options: WithGroups<AdamOptions> = {}) {
+    super(parameters, options, ADAM);
   }
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2017), as torch.optim.AdamW: as Adam, but instead of g + weightDecay p
- * the parameters first shrink, p = (1 - lr weightDecay) p. weightDecay is 0.01 by default.
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2017): as Adam, but instead of g + weightDecay p the parameters first
+ * shrink, p = (1 - lr weightDecay) p. weightDecay is 0.01 by default, as torch.optim.AdamW; Keras 0.004, optax 1e-4.
  */
 export class AdamW extends Optimizer {
-  constructor(parameters: readonly Parameter[], options: AdamOptions = {}) {
-    const { lr, setup } = setupOf("AdamW", options, true, 0.01);
-    super(parameters, lr, setup);
+  constructor(parameters: readonly Parameter[], options: WithGroups<AdamWOptions> = {}) {
+    super(parameters, options, ADAMW);
   }
 }

@@ -8,6 +8,7 @@ import type { Parameter } from "../tensor/parameter.js";
 import { type NodeField, type Recorder, recording } from "../tensor/recorder.js";
 import type { RowGradient, RowList } from "../tensor/rows.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { InitialState } from "./family.js";
 
 /**
  * How a rule treats the rows of a table:
@@ -23,13 +24,17 @@ export type SparseMode = "lazy" | "rowWise" | "catchUp";
 /** State of a table by name, with PyTorch's names where PyTorch has the state. */
 export type SparseStates = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
 
-/** Where the scalars of a step are: what `advance` prepared, and the running values of the rule. */
+/** Where the scalars of a step are, and which group is the table's. */
 export interface StepScalars {
+  /** What `advance` prepared for all groups. */
   readonly prepared: Tensor | DeviceBuffer<"f32">;
+  readonly groups: number;
+  readonly group: number;
+  /** The running values of the group: the step count first. */
   readonly running: Tensor | DeviceBuffer<"f64">;
 }
 
-const CLOCK_WORDS = 10; // kClockWords of core/ops/sparse.h
+const CLOCK_WORDS = 11; // kClockWords of core/ops/sparse.h
 
 /** What catch-up keeps beside Adam's states: per row, and (clock) of the steps taken. */
 const CATCH_UP: readonly (readonly [name: string, field: string, dtype: DType])[] = [
@@ -78,8 +83,13 @@ export class SparseTable {
   readonly #states: readonly State[];
   readonly #dim: number;
 
-  /** `initialState` is where the states of the rule start. */
-  constructor(parameter: Parameter, rule: string, mode: SparseMode = "lazy", initialState = 0) {
+  /** `initial` is where the states of the rule start, by name; 0 if it does not say. */
+  constructor(
+    parameter: Parameter,
+    rule: string,
+    mode: SparseMode = "lazy",
+    initial: Readonly<Record<string, InitialState>> = {},
+  ) {
     const schema = RULES.get(rule);
     if (!schema) throw new Error(`adastep has no update rule named "${rule}"`);
     const needed = { lazy: rule, rowWise: "adagrad", catchUp: "adam" }[mode];
@@ -96,7 +106,7 @@ export class SparseTable {
     this.#dim = dim;
     const shape = mode === "rowWise" ? [vocabulary] : [vocabulary, dim];
     this.#states = [
-      ...schema.states.map((name, i) => this.#state(name, `state${i}`, "f32", shape, initialState)),
+      ...schema.states.map((name, i) => this.#state(name, `state${i}`, "f32", shape, initial[name])),
       ...(mode === "catchUp" ? this.#catchUpStates(vocabulary) : []),
     ];
     if (mode === "catchUp") {
@@ -106,13 +116,14 @@ export class SparseTable {
   }
 
   #catchUpStates(vocabulary: number): State[] {
-    const ofRows = CATCH_UP.map(([name, field, dtype]) => this.#state(name, field, dtype, [vocabulary], 0));
-    return [...ofRows, this.#state("clock", "clock", "f64", [CLOCK_WORDS], 0)];
+    const ofRows = CATCH_UP.map(([name, field, dtype]) => this.#state(name, field, dtype, [vocabulary]));
+    return [...ofRows, this.#state("clock", "clock", "f64", [CLOCK_WORDS])];
   }
 
-  #state(name: string, field: string, dtype: DType, shape: Shape, initial: number): State {
+  #state(name: string, field: string, dtype: DType, shape: Shape, initial: InitialState = 0): State {
     const buffer = this.parameter.value.device.alloc(dtype, shape);
-    if (initial !== 0) buffer.fill(initial);
+    if (initial === "parameter") buffer.copyFrom(this.parameter.value);
+    else if (initial !== 0) buffer.fill(initial);
     return { name, field, buffer };
   }
 
@@ -134,17 +145,17 @@ export class SparseTable {
    * Records the update, after `advance` of the step. A table that the step does not use has no gradient, but takes part
    * in the step: what the optimizer does to rows with a gradient of 0 is kept in mind.
    */
-  record(recorder: Recorder, gradient: RowGradient | undefined, { prepared, running }: StepScalars): void {
+  record(recorder: Recorder, gradient: RowGradient | undefined, { running, ...scalars }: StepScalars): void {
     const fields = this.#fields();
     if (this.mode === "catchUp")
-      recorder.emit("sparseClock", { prepared, step: running, clock: fields.clock });
+      recorder.emit("sparseClock", { ...scalars, step: running, clock: fields.clock });
     if (!gradient) return;
     const { mode, parameter } = this;
     recorder.emit("sparseUpdate", {
       mode,
       rule: this.#rule,
       ...gradient,
-      prepared,
+      ...scalars,
       p: parameter.value,
       ...fields,
     });

@@ -4,15 +4,15 @@ import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { sizeOf } from "../device/dtype.js";
 import { encode, type Fields } from "../device/encode.js";
-import type { NativeProgram } from "../native/native.js";
+import { EXACT_MEMORY, type NativeProgram } from "../native/native.js";
 import type { Plan } from "./plan.js";
 import type { Node } from "./recorder.js";
 import type { Memory, Tensor } from "./tensor.js";
 
-/** A native program and the arena that its planned blocks are in. */
+/** A native program, and what its planned blocks are in: one arena, or a buffer each. */
 export interface Compiled {
   readonly native: NativeProgram;
-  readonly arena: DeviceBuffer<"u8">;
+  readonly owned: readonly DeviceBuffer[];
 }
 
 function tripleOf(index: (memory: Memory) => { buffer: number; offset: number }, tensor: Tensor): number[] {
@@ -28,10 +28,15 @@ export function compile(
   inputs: Tensor[],
   outputs: Tensor[],
 ): Compiled {
-  const arena = device.allocUninitialized("u8", [planned.bytes]);
-  const buffers: DeviceBuffer[] = [arena];
+  const blocks = EXACT_MEMORY ? [...planned.offsets.keys()] : [];
+  const sizes = EXACT_MEMORY ? blocks.map((memory) => memory.bytes) : [planned.bytes];
+  const owned = sizes.map((bytes) => device.allocUninitialized("u8", [bytes]));
+  const buffers: DeviceBuffer[] = [...owned];
   const place = (memory: Memory): { buffer: number; offset: number } => {
-    if (memory.external === undefined) return { buffer: 0, offset: planned.offsets.get(memory) ?? 0 };
+    if (memory.external === undefined) {
+      if (EXACT_MEMORY) return { buffer: blocks.indexOf(memory), offset: 0 };
+      return { buffer: 0, offset: planned.offsets.get(memory) ?? 0 };
+    }
     const { external } = memory;
     let buffer = buffers.findIndex((known) => known.native === external.native);
     if (buffer < 0) buffer = buffers.push(external) - 1;
@@ -57,5 +62,5 @@ export function compile(
     Float64Array.from(inputWords),
     Float64Array.from(outputWords),
   );
-  return { native, arena };
+  return { native, owned };
 }

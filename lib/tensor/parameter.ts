@@ -13,24 +13,15 @@ export class Parameter {
   /** Where the gradient is; made by the optimizer if the user brings none. */
   grad: DeviceBuffer<"f32"> | undefined;
 
-  /** Internal: whether what lies between it and its neighbours in their block is padding of its model's. */
-  readonly packed: boolean;
-
   /** Internal: records what has to happen to the rows in the list before a lookup reads them. */
   beforeLookup: ((list: RowList) => void) | undefined;
   /** Whether it is a table whose gradient is a list of rows: it lies in a block of its own. */
   readonly sparse: boolean;
 
-  constructor(
-    name: string,
-    value: DeviceBuffer<"f32">,
-    grad?: DeviceBuffer<"f32">,
-    { packed = false, sparse = false }: { readonly packed?: boolean; readonly sparse?: boolean } = {},
-  ) {
+  constructor(name: string, value: DeviceBuffer<"f32">, grad?: DeviceBuffer<"f32">, sparse = false) {
     this.name = name;
     this.value = value;
     this.grad = grad;
-    this.packed = packed;
     this.sparse = sparse;
   }
 

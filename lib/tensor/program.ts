@@ -139,7 +139,7 @@ export class Program<I extends Inputs = Inputs, R extends Results = Results> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#compiled.native.dispose();
-    this.#compiled.arena.dispose();
+    for (const buffer of this.#compiled.owned) buffer.dispose();
   }
 
   [Symbol.dispose](): void {

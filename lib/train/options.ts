@@ -1,13 +1,15 @@
 // The options of a trainer and of its runs, checked at the edge.
 
-import { checkInteger, checkKeys, checkNumber } from "../check.js";
+import { checkInteger, checkKeys } from "../check.js";
 import { Dataset } from "../data/dataset.js";
 import { Device } from "../device/device.js";
 import { ArgumentError, describe } from "../errors.js";
 import type { Loss } from "../nn/losses.js";
 import { Module } from "../nn/module.js";
+import { type ClipOptions, checkClip } from "../optim/clip.js";
+import { checkGuard, type GuardOptions } from "../optim/guard.js";
 import { Optimizer } from "../optim/optimizer.js";
-import type { Schedule } from "../optim/schedule.js";
+import type { Schedule } from "../optim/schedule/schedule.js";
 import type { InputColumns } from "./feed.js";
 
 /** What a trainer brings together. Model and optimizer stay the caller's: the trainer does not dispose them. */
@@ -21,8 +23,10 @@ export interface TrainerOptions {
   readonly optimizer: Optimizer;
   /** Factor on the optimizer's `lr`, by the number of steps taken. Default: always 1. */
   readonly schedule?: Schedule;
-  /** Scales gradients down to this global norm if they are longer. Default: no clipping. */
-  readonly clip?: { readonly norm: number };
+  /** Limits on gradients and updates, such as `{ norm: 1 }`. Default: none. */
+  readonly clip?: ClipOptions;
+  /** Decides on the device whether a step is taken; its decisions are `guard` events. Default: every step is. */
+  readonly guard?: GuardOptions;
   /** Seeds the order of the examples and dropout. Default 0. */
   readonly seed?: number;
   /** Which columns are input and target. Default `{ x: "x", y: "y" }`. */
@@ -69,11 +73,12 @@ export function checkOptions(options: TrainerOptions): void {
     "optimizer",
     "schedule",
     "clip",
+    "guard",
     "seed",
     "inputs",
     "inputScale",
   ]);
-  const { device, model, loss, optimizer, schedule, clip } = options;
+  const { device, model, loss, optimizer, schedule, clip, guard } = options;
   const require = (holds: boolean, name: keyof TrainerOptions, accepted: string): void => {
     if (!holds)
       throw new ArgumentError({ argument: `Trainer: '${name}'`, got: describe(options[name]), accepted });
@@ -84,10 +89,8 @@ export function checkOptions(options: TrainerOptions): void {
   require(optimizer instanceof Optimizer, "optimizer", "an Optimizer");
   require(schedule === undefined ||
     typeof schedule === "function", "schedule", "a Schedule, such as warmup(200)");
-  if (clip !== undefined) {
-    checkKeys("Trainer: 'clip'", clip, ["norm"]);
-    checkNumber("Trainer: 'clip.norm'", clip.norm, "a number above 0", (v) => v > 0);
-  }
+  if (clip !== undefined) checkClip("Trainer: 'clip'", clip);
+  if (guard !== undefined) checkGuard("Trainer: 'guard'", guard);
   for (const { name, value } of [
     ...model.parameters(),
     ...optimizer.groups.flatMap((group) => group.params),

@@ -5,7 +5,8 @@ import type { Shape } from "../device/dtype.js";
 import { DisposedError, describe, ShapeError } from "../errors.js";
 import type { Loss } from "../nn/losses.js";
 import type { Module } from "../nn/module.js";
-import type { MinimizeOptions, Optimizer } from "../optim/optimizer.js";
+import type { StepOptions } from "../optim/clip.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { equal } from "../tensor/elementwise.js";
 import type { InputSpec } from "../tensor/inputs.js";
 import { Program } from "../tensor/program.js";
@@ -29,7 +30,7 @@ export interface Parts {
   readonly model: Module;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
-  readonly minimize: MinimizeOptions;
+  readonly minimize: StepOptions;
   readonly feed: Feed;
   readonly seed: number;
 }

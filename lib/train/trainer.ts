@@ -7,7 +7,7 @@ import type { Device } from "../device/device.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import type { Optimizer } from "../optim/optimizer.js";
-import type { Schedule } from "../optim/schedule.js";
+import type { Schedule } from "../optim/schedule/schedule.js";
 import { evaluateDataset } from "./evaluate.js";
 import type { Evaluation, TrainerEvent } from "./events.js";
 import { Feed } from "./feed.js";
@@ -88,7 +88,8 @@ export class Trainer {
       loss: options.loss,
       optimizer: options.optimizer,
       minimize: {
-        ...(options.clip && { clipNorm: options.clip.norm }),
+        ...(options.clip && { clip: options.clip }),
+        ...(options.guard && { guard: options.guard }),
         ...(options.schedule && { schedule: options.schedule }),
       },
       feed: this.#feed,

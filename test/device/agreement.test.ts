@@ -67,7 +67,7 @@ async function train(device: Device, make: (p: readonly Parameter[]) => Optimize
     { x: i32(8, 5), y: i32(8) },
     ({ x, y }) => {
       const logits = model.forward(x);
-      const loss = optimizer.minimize(crossEntropy(logits, y), { clipNorm: 0.5 });
+      const loss = optimizer.minimize(crossEntropy(logits, y), { clip: { norm: 0.5 } });
       return { ...loss, best: argmax(logits), logs: logSoftmax(logits), columns: mean(logits, { axis: 0 }) };
     },
     { seed: 4 },

@@ -1,7 +1,7 @@
 // Buffers and direct commands, and how they refuse misuse.
 
 import { expect } from "chai";
-import { Device, devices, f32, gemm, i32, relu } from "../../lib/index.js";
+import { affine, crossEntropy, Device, devices, embedding, f32, gemm, i32, relu } from "../../lib/index.js";
 import { onEachDevice } from "../support/devices.js";
 import { expectError } from "../support/errors.js";
 import { floats } from "../support/numbers.js";
@@ -111,7 +111,6 @@ onEachDevice("buffers", (device) => {
 
 onEachDevice("faults", (device) => {
   it("reject the run, name operation, place and value, and stay until reset", async () => {
-    const { crossEntropy } = await import("../../lib/index.js");
     using fresh = await Device.open(device().kind);
     using program = fresh.program({ x: f32(2, 3), y: i32(2) }, ({ x, y }) => crossEntropy(x, y));
     const batch = (label: number) => ({ x: new Float32Array(6), y: Int32Array.of(0, label) });
@@ -125,8 +124,61 @@ onEachDevice("faults", (device) => {
     await expectError("ADASTEP_DEVICE", /got -1/, () => program.run(batch(-1)));
   });
 
+  it("reject the run that had it, and no run before it", async () => {
+    using fresh = await Device.open(device().kind);
+    using program = fresh.program({ x: f32(2, 3), y: i32(2) }, ({ x, y }) => crossEntropy(x, y));
+    const run = (label: number) => program.run({ x: new Float32Array(6), y: Int32Array.of(0, label) });
+    // The emulated driver runs eight commands at a time when it is asked for progress: with this many results to
+    // copy, the bad run has its fault before this one is known to be done.
+    using wide = fresh.program({ x: f32(1) }, ({ x }) =>
+      Object.fromEntries(Array.from({ length: 8 }, (_, k) => [k, affine(x, k)])),
+    );
+    const good = () => [run(2), run(2), wide.run({ x: Float32Array.of(0.5) })] as const;
+    for (const label of [7, -7]) {
+      // Nothing is awaited before all is enqueued.
+      const before = good();
+      const bad = run(label);
+      const refused = run(2);
+      fresh.reset();
+      const after = good();
+      const reason = new RegExp(`^crossEntropy: index at position 1: got ${label}, accepted: 0 to 2$`);
+      await Promise.all([
+        expectError("ADASTEP_DEVICE", reason, () => bad),
+        expectError("ADASTEP_DEVICE", reason, () => refused),
+      ]);
+      for (const runs of [before, after]) {
+        const [first, second, results] = await Promise.all(runs);
+        expect([first, second]).to.deep.equal([Math.fround(Math.log(3)), Math.fround(Math.log(3))]);
+        expect(results[7]).to.deep.equal(Float32Array.of(3.5));
+      }
+    }
+  });
+
+  it("are reported at the lowest position, of the first operation that has one", async () => {
+    using fresh = await Device.open(device().kind);
+    using table = fresh.alloc("f32", [4, 3]);
+    using program = fresh.program({ i: i32(1000), y: i32(1000) }, ({ i, y }) =>
+      crossEntropy(embedding(table, i), y),
+    );
+    const list = (...bad: [position: number, value: number][]): Int32Array => {
+      const values = new Int32Array(1000).fill(1);
+      for (const [position, value] of bad) values[position] = value;
+      return values;
+    };
+    // Of these the kernels come to the lowest last: their blocks go round in strides.
+    const labels = list([999, 3], [500, -5], [750, 9]);
+    await expectError("ADASTEP_DEVICE", /^crossEntropy: .* position 500: got -5, accepted: 0 to 2$/, () =>
+      program.run({ i: list(), y: labels }),
+    );
+    fresh.reset();
+    await expectError(
+      "ADASTEP_DEVICE",
+      /^embedding: .* position 500: got 2147483647, accepted: 0 to 3$/,
+      () => program.run({ i: list([998, 4], [500, 2 ** 31 - 1], [750, -1]), y: labels }),
+    );
+  });
+
   it("report an index of an embedding", async () => {
-    const { embedding } = await import("../../lib/index.js");
     using fresh = await Device.open(device().kind);
     using table = fresh.alloc("f32", [4, 2]);
     using program = fresh.program({ i: i32(3) }, ({ i }) => embedding(table, i));

@@ -113,6 +113,9 @@ describe("counters of the kernels", () => {
         expect(counters.kernel).to.equal(kernel);
         expect(counters.warpInstructionsByOpcode["fma.rn.f32"]).to.equal((m * n * k) / 32);
         expect(counters.sharedWavefronts).to.equal(counters.sharedWavefrontsIdeal);
+        expect(counters.sharedBankConflicts).to.equal(0);
+        expect([counters.atomics, counters.tensorCoreOperations]).to.deep.equal([0, 0]);
+        expect(counters.barriers).to.be.above(0);
         expect(counters.globalLoadSectors).to.equal(sectors((m * k * n) / tile + (k * n * m) / tile));
         expect(counters.globalStoreSectors).to.equal(sectors(m * n));
         expect(counters.divergentBranches).to.equal(0);

@@ -22,7 +22,15 @@ export interface Counters {
   readonly bytesStored: number;
   readonly sharedWavefronts: number;
   readonly sharedWavefrontsIdeal: number;
+  /** Wavefronts beyond the ideal. */
+  readonly sharedBankConflicts: number;
+  /** Of the block; and the warps' atomics and tensor-core operations (`mma`). */
+  readonly barriers: number;
+  readonly atomics: number;
+  readonly tensorCoreOperations: number;
   readonly divergentBranches: number;
+  /** Warps and threads that executed each line of the source, or of the PTX; with ADASTEP_EMULATOR_LINES only. */
+  readonly instructionsByLine?: Readonly<Record<string, readonly [warps: number, threads: number]>>;
 }
 
 /** Runs `work` on an idle device and returns its launches in order. The driver looks at the variable at each launch. */

@@ -20,12 +20,17 @@ const table = VOCABULARY * DIM;
 const values = { values: ROWS * DIM };
 
 /** Step 9 of Adam with lr 1e-3; every row was touched last at step 3. */
-const clock = Float64Array.of(9, 1, 0, 0, 0, 1e-3, 0, 0.9, 0.999, 1e-8);
+const clock = Float64Array.of(9, 1, 0, 0, 0, 1e-3, 0, 0.9, 0.999, 1e-8, 0);
 const times = {
   lastStep: new Int32Array(VOCABULARY).fill(3),
   lastLr: new Float32Array(VOCABULARY).fill(1e-3),
   logDecay: new Float64Array(VOCABULARY),
 };
+/** What `advance` prepares for one group: nothing skipped or clipped; then factor, lr and a step of the rule. */
+const prepared = new Float32Array(24);
+prepared.set([0, 0, 1, Number.POSITIVE_INFINITY, 0, 0, 0, 1, 1, 1e-3]);
+prepared.set([0, 1, 0.9, 0.1, 0.999, 1e-3, 2e-3, 3, 1e-8], 10);
+const one = { groups: 1, group: 0 };
 const adam = { p: table, state0: table, state1: table };
 
 /** Rows in use of the updates, and their length. */
@@ -49,30 +54,30 @@ export const SPARSE_LAUNCHES: readonly Launch[] = [
   {
     op: "sparseUpdate",
     size,
-    fields: { ...gradient, mode: "lazy", rule: "adam" },
-    buffers: { ...values, prepared: 16, ...adam },
-    others: sorted,
+    fields: { ...gradient, ...one, mode: "lazy", rule: "adam" },
+    buffers: { ...values, ...adam },
+    others: { ...sorted, prepared },
   },
   {
     op: "sparseUpdate",
     size,
-    fields: { ...gradient, mode: "rowWise", rule: "adagrad" },
-    buffers: { ...values, prepared: 16, p: table, state0: VOCABULARY },
-    others: sorted,
+    fields: { ...gradient, ...one, mode: "rowWise", rule: "adagrad" },
+    buffers: { ...values, p: table, state0: VOCABULARY },
+    others: { ...sorted, prepared },
   },
   {
     op: "sparseUpdate",
     size,
-    fields: { ...gradient, mode: "catchUp", rule: "adam" },
-    buffers: { ...values, prepared: 16, ...adam },
-    others: { ...sorted, clock, ...times },
+    fields: { ...gradient, ...one, mode: "catchUp", rule: "adam" },
+    buffers: { ...values, ...adam },
+    others: { ...sorted, prepared, clock, ...times },
   },
   {
     op: "sparseClock",
     size: "",
-    fields: {},
-    buffers: { prepared: 16 },
-    others: { step: Float64Array.of(10), clock },
+    fields: one,
+    buffers: {},
+    others: { prepared, step: Float64Array.of(10), clock },
   },
   {
     op: "sparseFlush",

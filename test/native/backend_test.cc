@@ -56,15 +56,27 @@ void faults() {
   const auto backend = open_cpu("", 2);
   const std::vector<float> table = {1, 2};
   std::vector<float> y(2);
-  const std::vector<int32_t> bad = {0, 9}, worse = {-1, 0};
+  const std::vector<int32_t> good = {0, 1}, bad = {0, 9}, worse = {-1, 0};
   const auto lookup = [&](const std::vector<int32_t>& indices) {
     return Embedding{2, 2, 1, {table.data()}, {indices.data()}, {y.data()}};
   };
   backend->run({lookup(bad), lookup(worse)});
-  const Fault fault = backend->take_fault();
+  const Mark mark = backend->mark();
+  const Fault fault = backend->take_fault(mark);
   check(fault.op == kEmbeddingNumber && fault.position == 1 && fault.value == 9 && fault.limit == 2,
         "fault: the first operation's");
-  check(backend->take_fault().op == -1, "fault: taken once");
+  check(backend->take_fault(mark).op == -1, "fault: taken once");
+
+  backend->run({lookup(good)});
+  const Mark before = backend->mark();
+  backend->run({lookup(worse)});
+  backend->run({lookup(bad)});
+  const Mark at = backend->mark();
+  backend->run({lookup(good)});
+  const Mark after = backend->mark();
+  check(backend->take_fault(before).op == -1, "fault: not of what came before");
+  check(backend->take_fault(at).value == -1, "fault: of the first list before the mark");
+  check(backend->take_fault(after).op == -1, "fault: not of what came after");
   static_assert(kEmbeddingNumber == op_index<Embedding>() && kUpdateNumber == op_index<Update>());
 }
 

@@ -79,7 +79,7 @@ std::vector<std::vector<char>> run_on(Backend& backend, const std::vector<Array>
   const Op op = make(data);
   seen.insert(op.index());
   backend.run({op});
-  *fault = backend.take_fault();
+  *fault = backend.take_fault(backend.mark());
   std::vector<std::vector<char>> after;
   for (size_t i = 0; i < arrays.size(); i++) {
     after.emplace_back(arrays[i].before.size());
@@ -128,7 +128,7 @@ void run_case(const std::string& name, const std::vector<Array>& arrays, const M
     std::vector<std::vector<char>> of_level;
     for (int threads = 1; threads <= 3; threads++) {
       const std::string what = name + " on " + level.name + " with " + std::to_string(threads);
-      Fault fault;
+      Fault fault = kNoFault;
       const auto after = run_on(*open_cpu(level.name, threads), arrays, make, &fault);
       for (size_t i = 0; i < arrays.size(); i++)
         compare(what + ", array " + std::to_string(i), arrays[i], after[i]);

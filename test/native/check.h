@@ -34,7 +34,7 @@ Array inout(const std::vector<float>& values, std::vector<double> expected, doub
 // `make` gives the operation for the addresses of the arrays.
 using Make = std::function<Op(const std::vector<void*>&)>;
 void run_case(const std::string& name, const std::vector<Array>& arrays, const Make& make,
-              const Fault& fault = {-1, 0, 0, 0});
+              const Fault& fault = kNoFault);
 // Whether every operation of FOR_EACH_OP had a case.
 void check_all_ops_seen();
 

@@ -28,14 +28,14 @@ void embedding_case(int64_t rows, int64_t vocabulary, int64_t dim) {
         return Embedding{
             rows, vocabulary, dim, input<float>(d[0]), input<int32_t>(d[1]), output<float>(d[2])};
       },
-      rows > 9 ? Fault{kEmbeddingNumber, 9, -3, vocabulary} : Fault{-1, 0, 0, 0});
+      rows > 9 ? Fault{kEmbeddingNumber, 9, -3, vocabulary} : kNoFault);
   run_case(
       name + " gradient", {in(indices), in(gy), inout(before, {gtable.begin(), gtable.end()}, 0)},
       [=](const auto& d) {
         return EmbeddingGrad{
             rows, vocabulary, dim, input<int32_t>(d[0]), input<float>(d[1]), both<float>(d[2])};
       },
-      rows > 9 ? Fault{kEmbeddingGradNumber, 9, -3, vocabulary} : Fault{-1, 0, 0, 0});
+      rows > 9 ? Fault{kEmbeddingGradNumber, 9, -3, vocabulary} : kNoFault);
 }
 
 }  // namespace

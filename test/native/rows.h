@@ -1,6 +1,7 @@
 // Lists of rows for tests: indices with duplicates, and SortRows by the definition.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "check.h"
@@ -8,6 +9,13 @@
 namespace adastep::test {
 
 constexpr double kTolerance = 2e-5;  // of sums of up to a few dozen products, in f32
+
+// What Advance prepares for one group: no clipping, no loss scale, then the group's factor, lr and Step.
+inline std::vector<float> prepared_words(float factor, float lr, const std::vector<float>& step) {
+  std::vector<float> words = {0, 0, 1, INFINITY, 0, 0, 0, 1, factor, lr};
+  words.insert(words.end(), step.begin(), step.end());
+  return words;
+}
 
 using Ints = std::vector<int32_t>;
 

@@ -90,7 +90,7 @@ void gradient_case(const Gradient& g) {
 // AdaGrad: lazily, and with an accumulator per row.
 void adagrad_case(const Gradient& g, bool row_wise) {
   const double factor = -0.5, lr = 0.1, decay = 0.01, eps = 1e-8;
-  const std::vector<float> prepared = {-0.5f, 0.1f, 0.01f, 1e-8f};
+  const std::vector<float> prepared = prepared_words(-0.5f, 0.1f, {0.01f, 1, 0.1f, 0, 1e-8f, 0.1f});
   const std::vector<float> p = numbers(g.vocabulary * g.dim);
   const std::vector<float> state = numbers(row_wise ? g.vocabulary : g.vocabulary * g.dim, 0, 1);
   std::vector<double> want_p(p.begin(), p.end()), want(state.begin(), state.end());
@@ -115,6 +115,7 @@ void adagrad_case(const Gradient& g, bool row_wise) {
     SparseUpdate op{};
     op.mode = row_wise ? SparseMode::kRowWise : SparseMode::kLazy;
     op.rule = RuleId::kAdaGrad;
+    op.groups = 1;
     op.g = g.take(d);
     op.prepared = input<float>(d[7]);
     op.p = both<float>(d[8]);
@@ -150,23 +151,19 @@ struct AdamTable {
   }
 
   static std::vector<float> prepared(int t) {
-    return {1.0f,
-            0.0f,
-            static_cast<float>(1 - kLr * kDecay),
-            static_cast<float>(kBeta1),
-            static_cast<float>(1 - kBeta1),
-            static_cast<float>(kBeta2),
-            static_cast<float>(1 - kBeta2),
-            static_cast<float>(kLr / (1 - std::pow(kBeta1, t))),
-            static_cast<float>(1 / std::sqrt(1 - std::pow(kBeta2, t))),
-            static_cast<float>(kEps)};
+    return prepared_words(
+        1, static_cast<float>(kLr),
+        {0.0f, static_cast<float>(1 - kLr * kDecay), static_cast<float>(kBeta1),
+         static_cast<float>(1 - kBeta1), static_cast<float>(kBeta2), static_cast<float>(1 - kBeta2),
+         static_cast<float>(kLr / (1 - std::pow(kBeta1, t))),
+         static_cast<float>(1 / std::sqrt(1 - std::pow(kBeta2, t))), static_cast<float>(kEps)});
   }
   static std::vector<double> clock_at(int steps) {
     std::vector<double> clock(kClockWords);
     for (int t = 1; t <= steps; t++) {
       const std::vector<float> words = prepared(t);
       const double step = t;
-      open_cpu("", 1)->run({SparseClock{{words.data()}, {&step}, {clock.data()}}});
+      open_cpu("", 1)->run({SparseClock{1, 0, {words.data()}, {&step}, {clock.data()}}});
     }
     return clock;
   }
@@ -247,12 +244,33 @@ void catch_up_case(const Gradient& g) {
   run_case("catch-up Adam" + g.name(), arrays, [&](const auto& d) {
     return SparseUpdate{SparseMode::kCatchUp,
                         RuleId::kAdam,
+                        1,
+                        0,
                         g.take(d),
                         input<float>(d[14]),
                         input<double>(d[7]),
                         both<float>(d[8]),
                         {both<float>(d[9]), both<float>(d[10])},
                         AdamTable::times(d, 11)};
+  });
+}
+
+void skip_case(const Gradient& g) {
+  std::vector<float> prepared = prepared_words(1, 0.1f, {0, 1, 0.1f});
+  prepared[0] = 1;
+  const std::vector<float> p = numbers(g.vocabulary * g.dim);
+  std::vector<Array> arrays = g.arrays;
+  arrays.push_back(in(prepared));
+  arrays.push_back(inout(p, {p.begin(), p.end()}, 0));
+  run_case("a step that is skipped" + g.name(), arrays, [&](const auto& d) {
+    SparseUpdate op{};
+    op.mode = SparseMode::kLazy;
+    op.rule = RuleId::kSgd;
+    op.groups = 1;
+    op.g = g.take(d);
+    op.prepared = input<float>(d[7]);
+    op.p = both<float>(d[8]);
+    return op;
   });
 }
 
@@ -263,11 +281,12 @@ void clock_case() {
   const auto packed = [](double product) { return -1 + (2 * product - 1); };
   const double lr = AdamTable::kLr, beta1 = AdamTable::kBeta1, beta2 = AdamTable::kBeta2;
   clock.expected = {2,  2 * keep * keep,   -1,    packed(keep), packed(keep * keep),
-                    lr, AdamTable::kDecay, beta1, beta2,        AdamTable::kEps};
+                    lr, AdamTable::kDecay, beta1, beta2,        AdamTable::kEps,
+                    0};
   clock.tolerance = 1e-5;
   clock.dtype = DType::kF64;
   run_case("sparseClock", {in(AdamTable::prepared(2)), in(std::vector<double>{2}), clock}, [](const auto& d) {
-    return SparseClock{input<float>(d[0]), input<double>(d[1]), both<double>(d[2])};
+    return SparseClock{1, 0, input<float>(d[0]), input<double>(d[1]), both<double>(d[2])};
   });
   Array skipped = in(AdamTable::clock_at(2));
   const std::vector<double> before = AdamTable::clock_at(2);
@@ -275,7 +294,7 @@ void clock_case() {
   skipped.dtype = DType::kF64;
   run_case("sparseClock, a step that was skipped",
            {in(AdamTable::prepared(3)), in(std::vector<double>{2}), skipped}, [](const auto& d) {
-             return SparseClock{input<float>(d[0]), input<double>(d[1]), both<double>(d[2])};
+             return SparseClock{1, 0, input<float>(d[0]), input<double>(d[1]), both<double>(d[2])};
            });
 }
 
@@ -289,6 +308,7 @@ void test_sparse() {
       adagrad_case(g, false);
       adagrad_case(g, true);
       catch_up_case(g);
+      skip_case(g);
     }
   }
   clock_case();

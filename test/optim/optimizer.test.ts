@@ -1,4 +1,4 @@
-// What optimizers share: options, clipping, schedules, state, flat memory.
+// What optimizers share: options, clipping, following a schedule, state, flat memory.
 
 import { expect } from "chai";
 import {
@@ -6,7 +6,6 @@ import {
   Adam,
   AdamW,
   add,
-  constantSchedule,
   cosine,
   f32,
   Linear,
@@ -70,7 +69,7 @@ onEachDevice("optimizers", (device) => {
     using sgd = new SGD([parameter("a", a), parameter("b", b)], { lr: 1 });
     using step = device().program({ x: f32(2), y: f32(1) }, ({ x, y }) => {
       const loss = sum(mul(x, a));
-      return { ...sgd.minimize(add(loss, sum(mul(y, b))), { clipNorm: 2 }) };
+      return { ...sgd.minimize(add(loss, sum(mul(y, b))), { clip: { norm: 2 } }) };
     });
     const { gradNorm } = await step.run({ x: Float32Array.of(2, 4), y: Float32Array.of(4) });
     expect(gradNorm).to.equal(6);
@@ -109,7 +108,8 @@ onEachDevice("optimizers", (device) => {
     const batch = (i: number) => ({ x: floats(i, 20), y: floats(i + 99, 12) });
     const one = make();
     const updates = String(one.step).match(/ update /g) ?? [];
-    expect(updates, "one update for all parameters").to.have.length(1);
+    // One for all parameters, as they lie in one block, except where each buffer has memory of its own.
+    expect(updates).to.have.length(process.env.ADASTEP_POOL === "exact" ? 4 : 1);
     for (let i = 0; i < 10; i++) await one.step.run(batch(i));
     const two = make();
     two.model.load(await one.model.state());
@@ -176,9 +176,8 @@ onEachDevice("optimizers", (device) => {
     await expectError("ADASTEP_ARGUMENT", /factor at step 0.*NaN/, () =>
       step.run({ x: new Float32Array(1) }),
     );
-    await expectError("ADASTEP_ARGUMENT", /schedule.then/, () => warmup(2).then(((s: number) => s) as never));
-    await expectError("ADASTEP_ARGUMENT", /"clip"/, () =>
-      device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clip: 1 } as never)),
+    await expectError("ADASTEP_ARGUMENT", /"clips"/, () =>
+      device().program({ x: f32(1) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { clips: 1 } as never)),
     );
     const reading = sgd.state();
     sgd.step();
@@ -203,24 +202,5 @@ onEachDevice("optimizers", (device) => {
       value.dispose();
       grad?.dispose();
     }
-  });
-});
-
-describe("schedules", () => {
-  it("are pure functions of the step", async () => {
-    expect(constantSchedule(0.5)(1e6)).to.equal(0.5);
-    expect([0, 1, 2, 3, 9].map(warmup(4))).to.deep.equal([0.25, 0.5, 0.75, 1, 1]);
-    const c = cosine({ steps: 10 });
-    expect(c(0)).to.equal(1);
-    expect(c(5)).to.be.closeTo(0.5, 1e-12);
-    expect(c(10)).to.be.closeTo(0, 1e-12);
-    expect(c(11)).to.equal(c(10));
-    const both = warmup(2)
-      .then(cosine({ steps: 2, to: 0.1 }))
-      .then(constantSchedule(0.01));
-    expect([0, 1, 2, 3, 4, 100].map((step) => both(step))).to.deep.equal([0.5, 1, 1, 0.55, 0.01, 0.01]);
-    await expectError("ADASTEP_ARGUMENT", /warmup: 'steps'.*0/, () => warmup(0));
-    await expectError("ADASTEP_ARGUMENT", /cosine: 'steps'.*1\.5/, () => cosine({ steps: 1.5 }));
-    await expectError("ADASTEP_ARGUMENT", /"from"/, () => cosine({ steps: 1, from: 0 } as never));
   });
 });

@@ -41,16 +41,26 @@ export const UNIT = 2 ** -24;
 /** The settings of a case of torch's, if it is one of ours. */
 export function setupOf({ class: name, options, sparse }: Case): Setup | undefined {
   const { weightDecay = 0, maximize = false, eps } = options;
-  const common = (lr: number) => [options.lr ?? lr, weightDecay, Number(maximize)];
-  const sums = { running: [0], initialState: options.initialAccumulatorValue ?? 0 };
+  const common = (lr: number) => [
+    options.lr ?? lr,
+    weightDecay,
+    Number(maximize),
+    Number(options.decoupled ?? false),
+  ];
+  const sums = { running: [0], initialState: { sum: options.initialAccumulatorValue ?? 0 } };
   if (name === "Adam" || name === "AdamW")
     return adam("catchUp", { lr: 1e-3, ...(name === "AdamW" ? { weightDecay: 0.01 } : {}), ...options });
-  // torch's SparseAdam has eps beside the uncorrected root: the same only where eps is tiny.
-  if (name === "SparseAdam") return eps === undefined ? adam("lazy", { lr: 1e-3, ...options }) : undefined;
-  if (sparse === "dense" || options.decoupled) return undefined;
+  // torch's SparseAdam has eps beside the uncorrected root, as Keras.
+  if (name === "SparseAdam") return adam("lazy", { lr: 1e-3, ...options, epsHat: true });
+  if (sparse === "dense") return undefined;
   if (name === "SGD") return { rule: "sgd", mode: "lazy", hyper: common(0.01), running: [0] };
   const mode = name === "RowWiseAdaGrad" ? "rowWise" : "lazy";
-  return { rule: "adagrad", mode, hyper: [...common(0.01), options.lrDecay ?? 0, eps ?? 1e-10], ...sums };
+  return {
+    rule: "adagrad",
+    mode,
+    hyper: [...common(0.01), options.lrDecay ?? 0, eps ?? 1e-10, 0, 0],
+    ...sums,
+  };
 }
 
 export async function runGolden(device: Device, setup: Setup) {

@@ -1,7 +1,8 @@
 // A table, its sparse state, and steps whose gradient is given row by row: as little of an optimizer as there can be.
 
-import { RULES } from "../../lib/device/encode.js";
+import { RULES, STEP } from "../../lib/device/encode.js";
 import {
+  concat,
   type Device,
   type DeviceBuffer,
   embedding,
@@ -9,14 +10,16 @@ import {
   i32,
   mul,
   Parameter,
+  reshape,
   type Scalar,
   sum,
   type Tensor,
 } from "../../lib/index.js";
+import { newGuard, type Steering, settingsOf } from "../../lib/optim/guard.js";
 import { type SparseMode, SparseTable } from "../../lib/optim/sparse.js";
 import { rowGradients } from "../../lib/tensor/gradients.js";
 import { recording } from "../../lib/tensor/recorder.js";
-import { sortRows } from "../../lib/tensor/rows.js";
+import { sortRows, sumOfRowSquares } from "../../lib/tensor/rows.js";
 
 export interface Setup {
   readonly rule: string;
@@ -24,7 +27,7 @@ export interface Setup {
   /** In the order of the rule's Hyper struct; the first is lr. */
   readonly hyper: readonly number[];
   readonly running: readonly number[];
-  readonly initialState?: number;
+  readonly initialState?: Readonly<Record<string, number>>;
 }
 
 export interface AdamSettings {
@@ -33,15 +36,23 @@ export interface AdamSettings {
   readonly betas?: readonly [number, number];
   readonly eps?: number;
   readonly maximize?: boolean;
+  readonly epsHat?: boolean;
 }
 
 /** AdamW where there is weight decay. */
 export function adam(mode: SparseMode, settings: AdamSettings): Setup {
-  const { lr, weightDecay = 0, betas = [0.9, 0.999], eps = 1e-8, maximize = false } = settings;
+  const {
+    lr,
+    weightDecay = 0,
+    betas = [0.9, 0.999],
+    eps = 1e-8,
+    maximize = false,
+    epsHat = false,
+  } = settings;
   return {
     rule: "adam",
     mode,
-    hyper: [lr, weightDecay, Number(maximize), ...betas, eps, 1],
+    hyper: [lr, weightDecay, Number(maximize), 1, ...betas, eps, Number(epsHat)],
     running: [0, 1, 1],
   };
 }
@@ -50,10 +61,22 @@ export class Harness {
   readonly parameter: Parameter;
   readonly table: SparseTable;
   readonly hyper: number[];
+  /** No clipping, no guard, unless a test says otherwise. */
+  steering: Steering = {
+    maxNorm: 0,
+    clipValue: Number.POSITIVE_INFINITY,
+    average: 0,
+    watchEvery: 0,
+    watchGradient: false,
+    guard: undefined,
+    lossScale: undefined,
+  };
   readonly #buffers: {
     value: DeviceBuffer<"f32">;
     running: DeviceBuffer<"f64">;
     prepared: DeviceBuffer<"f32">;
+    guard: DeviceBuffer<"f64">;
+    norm: DeviceBuffer<"f32">;
   };
   readonly #setup: Setup;
   readonly #programs = new Map<string, ReturnType<Harness["record"]>>();
@@ -69,9 +92,11 @@ export class Harness {
     this.#buffers = {
       value: device.from(initial, shape),
       running: device.from(Float64Array.from(setup.running)),
-      prepared: device.alloc("f32", [1 + (RULES.get(setup.rule)?.step ?? 0)]),
+      prepared: device.alloc("f32", [STEP.control + STEP.rowHead + (RULES.get(setup.rule)?.step ?? 0)]),
+      guard: device.from(newGuard(1)),
+      norm: device.alloc("f32", [1]),
     };
-    this.parameter = new Parameter("table", this.#buffers.value, undefined, { sparse: true });
+    this.parameter = new Parameter("table", this.#buffers.value, undefined, true);
     this.table = new SparseTable(this.parameter, setup.rule, setup.mode, setup.initialState);
   }
 
@@ -96,9 +121,15 @@ export class Harness {
     const recorder = recording("a step");
     const gradients = losses.map((loss) => rowGradients(loss, [], [this.parameter]).sparse[0] ?? []);
     const hyper = recorder.supplied(this.hyper.length, () => this.hyper);
-    const { running, prepared } = this.#buffers;
-    recorder.emit("advance", { rule: this.#setup.rule, maxNorm: 0, hyper, running, prepared });
-    this.table.record(recorder, sortRows(this.parameter, gradients.flat()), { prepared, running });
+    const settings = recorder.supplied(STEP.settings, () => settingsOf(this.steering));
+    const { running, prepared, guard, norm } = this.#buffers;
+    const rows = sortRows(this.parameter, gradients.flat());
+    const totals =
+      rows &&
+      reshape(concat([reshape(sumOfRowSquares(rows), [1]), recorder.full([STEP.sums - 1], 0)]), [STEP.sums]);
+    const words = { hyper, running, settings, guard, totals, norm, prepared };
+    recorder.emit("advance", { rule: this.#setup.rule, groups: 1, slots: 0, ...words });
+    this.table.record(recorder, rows, { prepared, groups: 1, group: 0, running });
     return Object.fromEntries(losses.map((loss, k) => [`loss${k}`, loss]));
   }
 

@@ -36,7 +36,7 @@ describe("Trainer: misuse", () => {
 
   const constructions: [title: string, pattern: RegExp, options: object][] = [
     ["a misspelt option", /Trainer: option: got "shedule", accepted: device, model/, { shedule: 1 }],
-    ["an option of later", /Trainer: option: got "guard"/, { guard: { nan: "rollback" } }],
+    ["a guard that cannot be", /Trainer: 'guard.nan': got "clip"/, { guard: { nan: "clip" } }],
     ["no device", /Trainer: 'device': got undefined, accepted: a Device/, { device: undefined }],
     ["no model", /Trainer: 'model': got an object/, { model: {} }],
     ["no loss", /Trainer: 'loss': got "mse"/, { loss: "mse" }],

@@ -62,7 +62,7 @@ CUresult submit(void* streamHandle, u64 device, size_t bytes, std::function<void
 
 CUresult allocate(Runtime& runtime, u64& address, size_t bytes, Allocation::Kind kind) {
   if (bytes == 0) return kInvalidValue;
-  if (!runtime.capturing.empty()) return kCaptureUnsupported;
+  if (runtime.captureForbids()) return kCaptureUnsupported;
   address = Arena::instance().allocate(bytes, kind);
   return address ? kSuccess : kOutOfMemory;
 }

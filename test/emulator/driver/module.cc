@@ -68,7 +68,8 @@ void LoadedModule::placeVariables() {
     for (const Variable::Pointer& pointer : variable->pointers) {
       auto target = addresses.find(pointer.symbol);
       if (target == addresses.end())
-        throw PtxError("unknown symbol " + pointer.symbol + " in an initial value (driver/module.cc)");
+        throw PtxError("unknown symbol " + pointer.symbol +
+                       " in an initial value (test/emulator/driver/module.cc)");
       u64 value = target->second + static_cast<u64>(pointer.offset);
       std::memcpy(reinterpret_cast<u8*>(addresses.at(variable->name)) + pointer.at, &value, sizeof value);
     }

@@ -23,7 +23,7 @@ void writeCounters(const Launch& launch, const Counters& counters) {
   const char* path = std::getenv("ADASTEP_EMULATOR_COUNTERS");
   if (!path) return;
   if (std::FILE* file = std::fopen(path, "a")) {
-    std::fputs(counters.json(launch).c_str(), file);
+    std::fputs(counters.json(launch, enabled("ADASTEP_EMULATOR_LINES", false)).c_str(), file);
     std::fclose(file);
   }
 }

@@ -48,6 +48,14 @@ Stream* Runtime::find(void* handle) {
   return streams.count(stream) ? stream : nullptr;
 }
 
+bool Runtime::captureForbids() const {
+  for (const Stream* stream : capturing) {
+    const bool own = stream->captureThread == std::this_thread::get_id();
+    if (stream->captureMode == 0 || (stream->captureMode == 1 && own)) return true;
+  }
+  return false;
+}
+
 void Runtime::fail(CUresult code, const std::string& report) {
   std::lock_guard<std::mutex> hold(state);
   if (sticky != kSuccess) return;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "driver/module.h"
@@ -40,6 +41,8 @@ struct Stream {
   bool blocking = true;  // ordered with the null stream
   std::deque<Command> queue;
   std::unique_ptr<Graph> capture;
+  int captureMode = 0;  // 0 global, 1 thread-local, 2 relaxed
+  std::thread::id captureThread;
   bool captureBroken = false;
 };
 
@@ -75,6 +78,9 @@ class Runtime {
   // context on this thread, or the error that stays.
   CUresult ready() const;
   Stream* find(void* handle);  // null: no such stream
+  // Whether captures forbid this thread what is unsafe meanwhile: its own, unless relaxed, and global ones of
+  // other threads.
+  bool captureForbids() const;
 
   // Both take `state`. Appends the command, or records it if the stream captures.
   CUresult enqueue(Stream& stream, Command command);

@@ -139,6 +139,8 @@ EMULATOR_API CUresult cuStreamBeginCapture_v2(void* handle, int mode) {
     if (mode < 0 || mode > 2) return kInvalidValue;
     if (!handle || stream.capture) return kIllegalState;
     stream.capture = std::make_unique<Graph>();
+    stream.captureMode = mode;
+    stream.captureThread = std::this_thread::get_id();
     runtime.capturing.insert(&stream);
     return kSuccess;
   });

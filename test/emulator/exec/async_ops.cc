@@ -87,7 +87,7 @@ void decodeCopy(Decoder& decoder, const Statement& s, Instruction& i) {
                (parts[3] == "shared" || parts[3] == "shared::cta") && parts[4] == "global";
   for (size_t p = 5; known && p < parts.size(); ++p)
     known = std::find(cache.begin(), cache.end(), parts[p]) != cache.end();
-  if (!known) decoder.fail("unknown modifiers (exec/async_ops.cc)");
+  if (!known) decoder.fail("unknown modifiers (test/emulator/exec/async_ops.cc)");
   if (s.operands.size() != 3 && s.operands.size() != 4) decoder.fail("expected 3 or 4 operands");
   CopyForm& form = decoder.makeForm<CopyForm>(i);
   i64 size = s.operands[2].value;

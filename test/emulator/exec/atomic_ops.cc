@@ -35,6 +35,7 @@ void runAtomic(Warp& w, const Instruction& i, u32 mask) {
     } while (!__atomic_compare_exchange_n(at, &before, after, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     if (form.returns) std::memcpy(w.at<Bits>(i.d) + l, &before, sizeof before);
   }
+  if (form.returns) noteAtomicRead(w, form, mask, access);
 }
 
 struct AtomicOp {
@@ -89,18 +90,25 @@ void decodeAtomic(Decoder& decoder, const Statement& s, Instruction& i, bool ret
   std::vector<std::string> parts = splitModifiers(s.opcode);
   if (parts.size() < 3) decoder.fail("an atomic without an operation");
   auto found = operations().find(parts[parts.size() - 2] + "." + parts.back());
-  if (found == operations().end()) decoder.fail("unknown atomic operation (exec/atomic_ops.cc)");
+  if (found == operations().end())
+    decoder.fail("unknown atomic operation (test/emulator/exec/atomic_ops.cc)");
+  bool ofBlock = false;
   for (size_t p = 1; p + 2 < parts.size(); ++p) {
     auto space = kSpaces.find(parts[p]);
     bool order =
         parts[p] == "relaxed" || parts[p] == "acquire" || parts[p] == "release" || parts[p] == "acq_rel";
+    form.releases |= parts[p] == "release" || parts[p] == "acq_rel";
+    form.acquires |= parts[p] == "acquire" || parts[p] == "acq_rel";
+    ofBlock |= parts[p] == "cta";
     bool scope = parts[p] == "cta" || parts[p] == "gpu" || parts[p] == "sys";
     if (space != kSpaces.end()) {
       form.space = space->second;
     } else if (!order && !scope) {
-      decoder.fail("unknown modifier ." + parts[p] + " (exec/atomic_ops.cc)");
+      decoder.fail("unknown modifier ." + parts[p] + " (test/emulator/exec/atomic_ops.cc)");
     }
   }
+  form.releases &= !ofBlock;
+  form.acquires &= !ofBlock;
   const AtomicOp& op = found->second;
   form.elementBytes = static_cast<u8>(typeBytes("." + parts.back()));
   u8 bits = form.elementBytes * 8;

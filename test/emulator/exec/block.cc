@@ -20,7 +20,9 @@ void Block::start() {
   budget = kInstructionBudget;
   shared.resize(launch->sharedBytes());
   copies.start(launch->warps());
-  shadow.start(launch->check ? launch->sharedBytes() : 0, program.sharedGranule, launch->warps());
+  order.start(launch->warps());
+  acquired.start(linear, launch->warps());
+  shadow.start(launch->check ? launch->sharedBytes() : 0, program.sharedGranule, order);
   // Warps stay for the next block, registers and all: what a program reads it has written.
   if (warps.size() < launch->warps()) warps.resize(launch->warps());
   for (Warp& warp : warps) {
@@ -50,7 +52,6 @@ void Block::execute(u32 linearIndex) {
   id[0] = linear % launch->grid[0];
   id[1] = linear / launch->grid[0] % launch->grid[1];
   id[2] = linear / launch->grid[0] / launch->grid[1];
-  worker->fenced = worker->published = false;
   start();
   while (true) {
     bool alive = false, progress = false;
@@ -120,7 +121,8 @@ Block::Arrivals Block::count(u32 barrier) {
 }
 
 void Block::release(u32 barrier, const Arrivals& arrivals) {
-  shadow.barrier(arrivals.members);
+  order.barrier(arrivals.members);
+  acquired.barrier(arrivals.members);
   for (Warp& warp : warps) {
     for (Group& group : warp.parked) {
       if (!waitsAt(group, barrier)) continue;

@@ -6,6 +6,7 @@
 #include "exec/async_copies.h"
 #include "exec/launch.h"
 #include "exec/shared_shadow.h"
+#include "exec/thread_order.h"
 #include "exec/warp.h"
 
 namespace emulator {
@@ -17,6 +18,8 @@ struct Block {
   u32 linear = 0;
   std::vector<Warp> warps;
   std::vector<u8> shared;
+  ThreadOrder order;
+  Acquired acquired;
   SharedShadow shadow;
   AsyncCopies copies;
   u64 budget = 0;  // instructions left before a hang is reported

@@ -115,11 +115,11 @@ void decodeCall(Decoder& decoder, const Statement& s, Instruction& i) {
   const auto& o = s.operands;
   size_t at = !o.empty() && o[0].kind == OperandText::kList ? 1 : 0;
   if (at >= o.size() || o[at].kind != OperandText::kFunction)
-    decoder.fail("only direct calls are supported (exec/control_ops.cc)");
+    decoder.fail("only direct calls are supported (test/emulator/exec/control_ops.cc)");
   const Function& callee = decoder.calledFunction(o[at].name);
   bool hasArguments = o.size() == at + 2 && o[at + 1].kind == OperandText::kList;
   if (o.size() != at + 1 && !hasArguments)
-    decoder.fail("only direct calls are supported (exec/control_ops.cc)");
+    decoder.fail("only direct calls are supported (test/emulator/exec/control_ops.cc)");
   matchParams(decoder, hasArguments ? &o[at + 1] : nullptr, callee.params, true, form);
   matchParams(decoder, at ? &o[0] : nullptr, callee.returns, false, form);
   i.target = decoder.entryOf(callee);
@@ -136,8 +136,7 @@ void runExit(Warp& w, const Instruction&, u32 mask) { w.exit(mask); }
 void runTrap(Warp& w, const Instruction& i, u32 mask) {
   reportFault(w, i, __builtin_ctz(mask), kLaunchFailed, "trap", "none");
 }
-// What this block wrote before is now ordered before what it does next: see exec/global_access.cc.
-void runFence(Warp& w, const Instruction&, u32) { w.block->worker->fenced = true; }
+void runFence(Warp& w, const Instruction&, u32 mask) { fence(w, mask); }
 void runNothing(Warp&, const Instruction&, u32) {}
 
 void decodeSleep(Decoder& decoder, const Statement& s, Instruction& i) {
@@ -148,7 +147,7 @@ void decodeSleep(Decoder& decoder, const Statement& s, Instruction& i) {
 
 u32 literal(Decoder& decoder, const OperandText& operand, u32 limit) {
   if (operand.kind != OperandText::kInteger || operand.value < 0 || operand.value > limit) {
-    decoder.fail("the numbers of a barrier must be literals in range (exec/control_ops.cc)");
+    decoder.fail("the numbers of a barrier must be literals in range (test/emulator/exec/control_ops.cc)");
   }
   return static_cast<u32>(operand.value);
 }

@@ -174,7 +174,7 @@ void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, Conv
     } else if (parts[p] == "sat" && !form.sat) {
       form.sat = true;
     } else {
-      decoder.fail("unknown modifier ." + parts[p] + " (exec/convert_ops.cc)");
+      decoder.fail("unknown modifier ." + parts[p] + " (test/emulator/exec/convert_ops.cc)");
     }
   }
 }
@@ -189,7 +189,7 @@ void checkRounding(Decoder& decoder, const ConvertForm& form) {
                : toFloat || narrows ? form.hasRound && !form.integral
                : same               ? !form.hasRound || form.integral
                                     : !form.hasRound;
-  if (!right) decoder.fail("a rounding modifier that does not fit (exec/convert_ops.cc)");
+  if (!right) decoder.fail("a rounding modifier that does not fit (test/emulator/exec/convert_ops.cc)");
 }
 
 void decodeConvert(Decoder& decoder, const Statement& s, Instruction& i) {
@@ -198,7 +198,8 @@ void decodeConvert(Decoder& decoder, const Statement& s, Instruction& i) {
   std::vector<std::string> parts = splitModifiers(s.opcode);
   auto to = parts.size() > 2 ? kTypes.find(parts[parts.size() - 2]) : kTypes.end(),
        from = kTypes.find(parts.back());
-  if (to == kTypes.end() || from == kTypes.end()) decoder.fail("unknown types (exec/convert_ops.cc)");
+  if (to == kTypes.end() || from == kTypes.end())
+    decoder.fail("unknown types (test/emulator/exec/convert_ops.cc)");
   form.to = to->second;
   form.from = from->second;
   readModifiers(decoder, parts, form);

@@ -22,7 +22,24 @@ void Counters::add(const Counters& other) {
   divergentBranches += other.divergentBranches;
 }
 
-std::string Counters::json(const Launch& launch) const {
+// Of lines of the source, if the kernel was built with line info.
+std::string Counters::linesJson(const Program& program) const {
+  std::map<std::string, std::pair<u64, u64>> lines;
+  for (u32 k = 0; k < executed.size(); ++k) {
+    if (!executed[k]) continue;
+    auto& [warps, threads] = lines[program.place(k)];
+    warps += executed[k], threads += this->lanes[k];
+  }
+  std::ostringstream out;
+  const char* separator = "{";
+  for (const auto& [place, counts] : lines) {
+    out << separator << "\"" << place << "\":[" << counts.first << "," << counts.second << "]";
+    separator = ",";
+  }
+  return out.str() + "}";
+}
+
+std::string Counters::json(const Launch& launch, bool lines) const {
   const Program& program = *launch.program;
   u64 warps[kClasses] = {}, threads[kClasses] = {}, allWarps = 0, allThreads = 0;
   std::map<std::string, u64> opcodes;
@@ -33,6 +50,7 @@ std::string Counters::json(const Launch& launch) const {
     if (executed[k] && program.origins[k].statement)
       opcodes[program.origins[k].statement->opcode] += executed[k];
   }
+  auto ofClass = [&](Class c) { return warps[static_cast<int>(c)]; };
   std::ostringstream out;
   auto triple = [&](const char* name, const u32* v) {
     out << "\"" << name << "\":[" << v[0] << "," << v[1] << "," << v[2] << "],";
@@ -61,8 +79,12 @@ std::string Counters::json(const Launch& launch) const {
       << ",\"globalStoreSectors\":" << globalStoreSectors
       << ",\"globalStoreSectorsIdeal\":" << globalStoreIdeal << ",\"bytesLoaded\":" << bytesLoaded
       << ",\"bytesStored\":" << bytesStored << ",\"sharedWavefronts\":" << sharedWavefronts
-      << ",\"sharedWavefrontsIdeal\":" << sharedIdeal << ",\"divergentBranches\":" << divergentBranches
-      << "}\n";
+      << ",\"sharedWavefrontsIdeal\":" << sharedIdeal
+      << ",\"sharedBankConflicts\":" << sharedWavefronts - sharedIdeal
+      << ",\"barriers\":" << ofClass(Class::kBarrier) << ",\"tensorCoreOperations\":" << ofClass(Class::kMma)
+      << ",\"atomics\":" << ofClass(Class::kAtomic) << ",\"divergentBranches\":" << divergentBranches;
+  if (lines) out << ",\"instructionsByLine\":" << linesJson(program);
+  out << "}\n";
   return out.str();
 }
 

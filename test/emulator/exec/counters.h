@@ -9,6 +9,7 @@
 namespace emulator {
 
 struct Launch;
+struct Program;
 
 struct Counters {
   std::vector<u64> executed;  // per instruction of the program: warps that executed it
@@ -21,7 +22,10 @@ struct Counters {
 
   void reset(size_t instructions);
   void add(const Counters& other);
-  std::string json(const Launch& launch) const;  // one line
+  std::string json(const Launch& launch, bool lines) const;  // one line; `lines`: instructions per line too
+
+ private:
+  std::string linesJson(const Program& program) const;
 };
 
 }  // namespace emulator

@@ -41,16 +41,20 @@ std::vector<std::string> splitModifiers(const std::string& opcode) {
   return parts;
 }
 
+std::string Program::place(u32 file, u32 line) const {
+  auto found = module->files.find(file);
+  std::string name = found == module->files.end() ? "?" : found->second;
+  return name.substr(name.rfind('/') + 1) + ":" + std::to_string(line);
+}
+
+std::string Program::place(u32 index) const {
+  const Statement& s = *origins[index].statement;
+  return s.source.file ? place(s.source.file, s.source.line) : "PTX line " + std::to_string(s.ptxLine);
+}
+
 std::string Program::describe(u32 index) const {
-  const Origin& origin = origins[index];
-  const Statement& s = *origin.statement;
-  auto place = [&](u32 file, u32 line) {
-    auto found = module->files.find(file);
-    std::string name = found == module->files.end() ? "?" : found->second;
-    return name.substr(name.rfind('/') + 1) + ":" + std::to_string(line);
-  };
-  std::string where =
-      s.source.file ? place(s.source.file, s.source.line) : "PTX line " + std::to_string(s.ptxLine);
+  const Statement& s = *origins[index].statement;
+  std::string where = place(index);
   if (s.source.callerFile) where += " (inlined at " + place(s.source.callerFile, s.source.callerLine) + ")";
   return "kernel " + kernel->name + ", " + where + ", " + s.opcode;
 }
@@ -60,21 +64,25 @@ Decoder::Decoder(const Module& module, const Function& kernel, const AddressOf& 
     : module_(module), kernel_(kernel), addressOf_(addressOf), program_(new Program), uses_(uses) {}
 
 void Decoder::fail(const std::string& message) const {
-  std::string where =
-      statement_ ? "'" + statement_->opcode + "' (PTX line " + std::to_string(statement_->ptxLine) + ")"
-                 : "linking";
-  throw PtxError("kernel " + kernel_.name + ", function " + (function_ ? function_->name : "?") + ", " +
-                 where + ": " + message);
+  std::string where = statement_ ? "PTX line " + std::to_string(statement_->ptxLine) + ", instruction '" +
+                                       statement_->opcode + "'"
+                                 : "linking";
+  std::string in = "kernel " + kernel_.name;
+  if (function_ && function_ != &kernel_) in += ", function " + function_->name;
+  bool namesFile = message.find(".cc)") != std::string::npos;
+  std::string file =
+      namesFile || !statement_ ? "" : " (" + OpTable::instance().fileOf(statement_->opcode) + ")";
+  throw PtxError(in + ", " + where + ": " + message + file);
 }
 
 // Functions have no stack: each has its own registers and memory once, which forbids recursion.
 void Decoder::collect(const Function& function, std::vector<const Function*>& active) {
   function_ = &function;
   if (std::find(active.begin(), active.end(), &function) != active.end())
-    fail("recursion is not supported (exec/decoder.cc)");
+    fail("recursion is not supported (test/emulator/exec/decoder.cc)");
   if (std::find(functions_.begin(), functions_.end(), &function) != functions_.end()) return;
   if (!function.defined)
-    fail("function " + function.name + " is declared but not defined (exec/control_ops.cc)");
+    fail("function " + function.name + " is declared but not defined (test/emulator/exec/control_ops.cc)");
   functions_.push_back(&function);
   active.push_back(&function);
   for (const Statement& s : function.statements) {
@@ -171,7 +179,7 @@ void Decoder::decode(const Statement& s, Instruction& i) {
     return;
   }
   const SpecialOp* op = table.specialOp(s.opcode);
-  if (!op) fail("unknown instruction; instructions live in test/emulator/exec/*_ops.cc");
+  if (!op) fail("unknown instruction");
   origin.kind = op->kind;
   op->decode(*this, s, i);
 }

@@ -95,7 +95,31 @@ void prefetchNext(const Instruction& i, u64 address, u64 bytes) {
   __builtin_prefetch(arena.tags(next, 1).line);
 }
 
+bool ordersBlocks(const Warp& warp) { return warp.block->launch->check && warp.block->launch->blocks() > 1; }
+
+void noteAtomicWrite(Warp& warp, const MemoryForm& form, u32 mask, const Addresses& address) {
+  if (!ordersBlocks(warp)) return;
+  if (form.releases) fence(warp, mask);
+  for (u32 rest = mask; rest; rest &= rest - 1) {
+    u32 lane = static_cast<u32>(__builtin_ctz(rest));
+    warp.block->acquired.write(warp.index, lane, address[lane], form.reads, *warp.block->launch->releases);
+  }
+}
+
 }  // namespace
+
+void fence(Warp& warp, u32 mask) {
+  if (ordersBlocks(warp)) warp.block->acquired.fence(warp.index, mask, warp.block->order);
+}
+
+void noteAtomicRead(Warp& warp, const MemoryForm& form, u32 mask, const Access& access) {
+  if (!ordersBlocks(warp) || !warp.block->launch->releases->any()) return;
+  for (u32 rest = mask; rest; rest &= rest - 1) {
+    u64 address = reinterpret_cast<u64>(access.host[__builtin_ctz(rest)]);
+    warp.block->acquired.read(warp.index, address, *warp.block->launch->releases);
+  }
+  if (form.acquires) fence(warp, mask);
+}
 
 void resolveGlobal(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
                    const Addresses& address, bool contiguous) {
@@ -106,15 +130,12 @@ void resolveGlobal(Warp& warp, const Instruction& i, const MemoryForm& form, u32
   if (contiguous) prefetchNext(i, address[0], runs.bytes[0]);
   if (launch.check && form.space != Space::kConst) {
     checkWritten(warp, i, form, mask, address, runs);
-    if (launch.blocks() > 1) checkGlobalRaces(warp, i, form, mask, address, runs);
+    checkGlobalRaces(warp, i, form, runs);
+    if (form.atomic && form.store) noteAtomicWrite(warp, form, mask, address);
   } else if (form.store) {
     for (int r = 0; r < runs.count; ++r) Arena::instance().markWritten(runs.at[r], runs.bytes[r]);
   }
   if (launch.countMemory && form.space != Space::kConst) countSectors(warp, form, mask, runs);
-  if (form.atomic && form.store && warp.block->worker->fenced && !warp.block->worker->published) {
-    warp.block->worker->published = true;
-    launch.published[warp.block->linear].store(1, std::memory_order_relaxed);
-  }
 }
 
 }  // namespace emulator

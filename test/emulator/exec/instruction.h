@@ -27,12 +27,13 @@ struct Slot {
 struct MemoryForm {
   Space space = Space::kGeneric;
   u8 elementBytes = 4;
-  u8 count = 1;                      // of a vector
-  bool isSigned = false;             // a narrow load extends its sign
-  bool reads = true, store = false;  // an atomic does both
-  bool atomic = false;               // atomics, volatile and relaxed accesses: no race with each other
-  bool nonCoherent = false;          // ld.global.nc
-  u8 registerBytes[8] = {};          // 0: the sink '_'
+  u8 count = 1;                             // of a vector
+  bool isSigned = false;                    // a narrow load extends its sign
+  bool reads = true, store = false;         // an atomic does both
+  bool atomic = false;                      // atomics, volatile and relaxed accesses: no race with each other
+  bool releases = false, acquires = false;  // of the GPU or the system: as with a fence before or behind
+  bool nonCoherent = false;                 // ld.global.nc
+  u8 registerBytes[8] = {};                 // 0: the sink '_'
   Slot registers[8];
   u8 addressBytes = 0;  // width of the base register; 0: none
   Slot base;
@@ -95,7 +96,11 @@ struct Program {
   };
   std::vector<Special> specials;  // %tid.x and its like, filled when a warp starts
 
-  std::string describe(u32 index) const;  // "file.cu:12 ld.global.f32"
+  std::string place(u32 index) const;     // "file.cu:12", or without line info "PTX line 34"
+  std::string describe(u32 index) const;  // with the kernel and the opcode
+
+ private:
+  std::string place(u32 file, u32 line) const;
 };
 
 }  // namespace emulator

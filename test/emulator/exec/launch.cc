@@ -29,14 +29,14 @@ class FirstFault {
   std::unique_ptr<Fault> fault_;
 };
 
-void runBlocks(const Launch& launch, std::atomic<u32>& next, FirstFault& first, Worker& worker) {
+void runBlocks(const Launch& launch, FirstFault& first, Worker& worker) {
   worker.counters.reset(launch.program->code.size());
   thread_local Block block;  // keeps its memory from launch to launch
   block.launch = &launch;
   block.worker = &worker;
   u32 index = 0;
   try {
-    while ((index = next.fetch_add(1, std::memory_order_relaxed)) < launch.blocks() && !first.covers(index))
+    while ((index = launch.releases->started.fetch_add(1)) < launch.blocks() && !first.covers(index))
       block.execute(index);
   } catch (const Fault& fault) {
     first.report(index, fault);
@@ -46,16 +46,15 @@ void runBlocks(const Launch& launch, std::atomic<u32>& next, FirstFault& first, 
 }  // namespace
 
 Counters execute(Launch& launch) {
-  launch.published = std::make_unique<std::atomic<u8>[]>(launch.blocks());
-  launch.raceBase = Arena::instance().takeTags(launch.blocks() + 2);
-  std::atomic<u32> next{0};
+  launch.releases = std::make_unique<Releases>();
+  launch.raceBase = Arena::instance().takeBlocks(launch.blocks() + 1);  // one more: several blocks
   FirstFault first;
   ThreadPool& pool = ThreadPool::instance();
   u32 threads = std::min(pool.size(), launch.blocks());
   // A launch of a few warps is over before another thread has woken up.
   if (u64{launch.blocks()} * launch.warps() < 16) threads = 1;
   std::vector<Worker> workers(threads);
-  pool.run(threads, [&](u32 t) { runBlocks(launch, next, first, workers[t]); });
+  pool.run(threads, [&](u32 t) { runBlocks(launch, first, workers[t]); });
   first.rethrow();
   for (u32 t = 1; t < threads; ++t) workers[0].counters.add(workers[t].counters);
   return std::move(workers[0].counters);

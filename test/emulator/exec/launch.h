@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/block_order.h"
 #include "exec/counters.h"
 #include "exec/instruction.h"
 #include "memory/arena.h"
@@ -32,11 +33,12 @@ struct Launch {
   bool check = true;         // the memory checker
   bool countMemory = false;  // sectors and wavefronts too
   u32 raceBase = 0;          // tags of this launch in the race shadow: raceBase + linear block index
-  std::unique_ptr<std::atomic<u8>[]> published;  // per block: has ordered its writes (fence, then atomic)
+  std::unique_ptr<Releases> releases;  // of its blocks to one another
 
   u32 threads() const { return block[0] * block[1] * block[2]; }
   u32 blocks() const { return grid[0] * grid[1] * grid[2]; }
   u32 warps() const { return (threads() + kWarpSize - 1) / kWarpSize; }
+  u32 startedBlocks() const { return std::min(releases->started.load(), blocks()); }
   u32 sharedBytes() const { return program->sharedBytes + dynamicShared; }
 };
 
@@ -44,8 +46,6 @@ struct Launch {
 struct Worker {
   Counters counters;
   const Allocation* recent = nullptr;  // the allocation of the last access: most accesses hit it again
-  bool fenced = false;
-  bool published = false;
 };
 
 // Runs every block, on all cores, and returns the counters. Throws the Fault of the lowest block that had

@@ -58,7 +58,8 @@ void decodeLoadMatrix(Decoder& decoder, const Statement& s, Instruction& i) {
   form.transposed = take("trans");
   form.space = take("shared") || take("shared::cta") ? Space::kShared : Space::kGeneric;
   form.matrices = take("x1") ? 1 : take("x2") ? 2 : take("x4") ? 4 : 0;
-  if (!known || !form.matrices || !parts.empty()) decoder.fail("unknown modifiers (exec/matrix_ops.cc)");
+  if (!known || !form.matrices || !parts.empty())
+    decoder.fail("unknown modifiers (test/emulator/exec/matrix_ops.cc)");
   form.elementBytes = 16;
   const OperandText& vector = s.operands[0];
   if (vector.kind != OperandText::kVector || vector.parts.size() != form.matrices)

@@ -101,24 +101,31 @@ void joinLanes(const Addresses& address, u32 mask, u32 bytes, bool contiguous, R
     runs.at[0] = address[0];
     runs.bytes[0] = u64{bytes} * kWarpSize;
     runs.lane[0] = 0;
+    runs.shared[0] = false;
     runs.count = 1;
     return;
   }
-  runs.count = 0;
-  u64 previous = 0, end = 0;
-  for (int l = 0; l < kWarpSize; ++l) {
-    if (!(mask >> l & 1)) continue;
+  int last = -1, previous = -2;  // run and lane
+  for (; mask; mask &= mask - 1) {
+    int l = __builtin_ctz(mask);
     u64 a = address[l];
-    if (runs.count && a == end) {
-      runs.bytes[runs.count - 1] += bytes;
-    } else if (!runs.count || a != previous) {
-      runs.at[runs.count] = a;
-      runs.lane[runs.count] = l;
-      runs.bytes[runs.count++] = bytes;
+    bool repeats = last >= 0 && a == runs.at[last] + runs.bytes[last] - bytes;
+    if (repeats && runs.bytes[last] > bytes) {  // the last lane of that run leaves it
+      runs.bytes[last] -= bytes;
+      ++last;
+      runs.at[last] = a, runs.bytes[last] = bytes, runs.lane[last] = previous, runs.shared[last] = true;
+    } else if (repeats) {
+      runs.shared[last] = true;
+    } else if (last >= 0 && !runs.shared[last] && l == previous + 1 &&
+               a == runs.at[last] + runs.bytes[last]) {
+      runs.bytes[last] += bytes;
+    } else {
+      ++last;
+      runs.at[last] = a, runs.bytes[last] = bytes, runs.lane[last] = l, runs.shared[last] = false;
     }
-    previous = a;
-    end = a + bytes;
+    previous = l;
   }
+  runs.count = last + 1;
 }
 
 void resolve(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, Access& access) {

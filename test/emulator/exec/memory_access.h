@@ -21,11 +21,12 @@ void resolve(Warp& warp, const Instruction& instruction, const MemoryForm& form,
 // Addresses of one space, already without their window.
 using Addresses = u64[kWarpSize];
 
-// Lanes that continue one another, joined; a lane that repeats the one before adds nothing.
+// Lanes that continue one another, joined: consecutive lanes at consecutive addresses, or several at one.
 struct Runs {
   u64 at[kWarpSize];
   u64 bytes[kWarpSize];
-  int lane[kWarpSize];  // the first of the run
+  int lane[kWarpSize];     // the first of the run
+  bool shared[kWarpSize];  // by lanes that access the same
   int count = 0;
 };
 bool areContiguous(const Addresses& address, u32 mask, u32 bytes);
@@ -33,8 +34,10 @@ void joinLanes(const Addresses& address, u32 mask, u32 bytes, bool contiguous, R
 
 void resolveGlobal(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
                    const Addresses& address, bool contiguous);
-void checkGlobalRaces(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
-                      const Addresses& address, const Runs& runs);
+void checkGlobalRaces(Warp& warp, const Instruction& instruction, const MemoryForm& form, const Runs& runs);
+// Of an atomic or volatile read that is done: what it read may have been released by another block.
+void noteAtomicRead(Warp& warp, const MemoryForm& form, u32 mask, const Access& access);
+void fence(Warp& warp, u32 mask);  // of the GPU or the system
 void checkShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
                  const Addresses& address);  // races and reads of what nobody wrote, without bounds
 void resolveShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,

@@ -41,6 +41,7 @@ void runLoad(Warp& w, const Instruction& i, u32 mask) {
   for (int e = 0; mask != kAllLanes && e < Count; ++e) {
     if (form.registerBytes[e]) store(w, form.registers[e], mask, rows[e]);
   }
+  if (form.atomic) noteAtomicRead(w, form, mask, access);
 }
 
 template <class T, class R, int Count>
@@ -126,6 +127,7 @@ const std::set<std::string> kOrderWords = {"volatile", "relaxed", "acquire", "re
 const std::set<std::string> kScopeWords = {"cta", "gpu", "sys"};
 
 void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, MemoryForm& form) {
+  bool ofBlock = false;
   for (size_t p = 1; p + 1 < parts.size(); ++p) {
     const std::string& word = parts[p];
     auto space = kSpaces.find(word);
@@ -133,14 +135,21 @@ void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, Memo
       form.space = space->second;
     } else if (kOrderWords.count(word)) {
       form.atomic = true;
+      form.releases |= word == "release";
+      form.acquires |= word == "acquire";
     } else if (word == "nc") {
       form.nonCoherent = true;
     } else if (word == "v2" || word == "v4") {
       form.count = word == "v2" ? 2 : 4;
+    } else if (word == "cta") {
+      ofBlock = true;
     } else if (!kCacheWords.count(word) && !(form.atomic && kScopeWords.count(word))) {
-      decoder.fail("unknown modifier ." + word + " (exec/memory_ops.cc)");
+      decoder.fail("unknown modifier ." + word + " (test/emulator/exec/memory_ops.cc)");
     }
   }
+  if (ofBlock && !form.atomic) decoder.fail("a scope without an order (test/emulator/exec/memory_ops.cc)");
+  form.releases &= !ofBlock;
+  form.acquires &= !ofBlock;
 }
 
 // The registers of a vector must have one width; a literal takes the width of the element.

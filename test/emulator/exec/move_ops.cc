@@ -63,7 +63,7 @@ void decodeVector(Decoder& decoder, const Statement& s, Instruction& i, u8 bits,
   const OperandText& vector = s.operands[pack ? 1 : 0];
   size_t count = vector.parts.size();
   if ((count != 2 && count != 4) || bits / count < 16)
-    decoder.fail("a vector of this size is not known (exec/move_ops.cc)");
+    decoder.fail("a vector of this size is not known (test/emulator/exec/move_ops.cc)");
   form.count = static_cast<u8>(count);
   form.wholeBytes = bits / 8;
   form.elementBytes = static_cast<u8>(bits / 8 / count);

@@ -6,9 +6,14 @@
 namespace emulator {
 
 OpTable::OpTable() {
-  for (auto add :
-       {addIntegerOps, addBitOps, addFloatOps, addDoubleOps, addHalfOps, addCompareOps, addConvertOps,
-        addMoveOps, addMemoryOps, addAtomicOps, addWarpOps, addControlOps, addAsyncOps, addMatrixOps}) {
+  static const std::pair<const char*, void (*)(OpTable&)> files[] = {
+      {"integer_ops.cc", addIntegerOps}, {"bit_ops.cc", addBitOps},      {"float_ops.cc", addFloatOps},
+      {"double_ops.cc", addDoubleOps},   {"half_ops.cc", addHalfOps},    {"compare_ops.cc", addCompareOps},
+      {"convert_ops.cc", addConvertOps}, {"move_ops.cc", addMoveOps},    {"memory_ops.cc", addMemoryOps},
+      {"atomic_ops.cc", addAtomicOps},   {"warp_ops.cc", addWarpOps},    {"control_ops.cc", addControlOps},
+      {"async_ops.cc", addAsyncOps},     {"matrix_ops.cc", addMatrixOps}};
+  for (const auto& [file, add] : files) {
+    file_ = file;
     add(*this);
   }
 }
@@ -26,7 +31,7 @@ void OpTable::insert(const std::string& names, const SimpleOp& op) {
 }
 
 void OpTable::special(const std::string& name, Class kind, SpecialDecode decode) {
-  if (!special_.emplace(name, SpecialOp{decode, kind}).second)
+  if (!special_.emplace(name, SpecialOp{decode, kind, file_}).second)
     throw std::logic_error("instruction added twice: " + name);
 }
 
@@ -40,6 +45,30 @@ const SpecialOp* OpTable::specialOp(const std::string& opcode) const {
   auto found = special_.find(opcode);
   if (found == special_.end()) found = special_.find(opcode.substr(0, opcode.find('.')));
   return found == special_.end() ? nullptr : &found->second;
+}
+
+std::string OpTable::fileOf(const std::string& opcode) const {
+  const std::string folder = "test/emulator/exec/";
+  if (const SimpleOp* op = simple(opcode)) return folder + op->file;
+  if (const SpecialOp* op = specialOp(opcode)) return folder + op->file;
+  // As many first words in common as can be, and best the type too: "fma.f16" and "fma.f32" differ in their
+  // files.
+  auto lastWord = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
+  for (size_t end = opcode.rfind('.'); end != std::string::npos && end > 0;
+       end = opcode.rfind('.', end - 1)) {
+    const std::string words = opcode.substr(0, end + 1);
+    std::string near;
+    auto look = [&](const auto& ops) {
+      for (const auto& [name, op] : ops) {
+        if ((name + ".").compare(0, words.size(), words) != 0) continue;
+        if (near.empty() || lastWord(name) == lastWord(opcode)) near = op.file;
+      }
+    };
+    look(simple_);
+    look(special_);
+    if (!near.empty()) return folder + near;
+  }
+  return folder + "*_ops.cc";
 }
 
 const char* className(Class c) {

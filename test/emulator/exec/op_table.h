@@ -18,6 +18,7 @@ struct SimpleOp {
   Class kind = Class::kInteger;
   std::vector<u8> bits;
   std::vector<bool> isFloat;  // literals of a float operand are written 0f... or 0d...
+  const char* file = "";      // that holds it
 };
 
 // An instruction with operands of its own kind: vectors, addresses, labels, pairs.
@@ -25,6 +26,7 @@ using SpecialDecode = void (*)(Decoder&, const Statement&, Instruction&);
 struct SpecialOp {
   SpecialDecode decode = nullptr;
   Class kind = Class::kOther;
+  const char* file = "";
 };
 
 class OpTable {
@@ -40,6 +42,8 @@ class OpTable {
 
   const SimpleOp* simple(const std::string& opcode) const;
   const SpecialOp* specialOp(const std::string& opcode) const;
+  // The file that holds it or, of an unknown one, its nearest kin; for messages.
+  std::string fileOf(const std::string& opcode) const;
 
  private:
   OpTable();
@@ -48,11 +52,13 @@ class OpTable {
     SimpleOp op{runLanes<F, R, A...>,
                 kind,
                 {registerBits<R>(), registerBits<A>()...},
-                {false, std::is_floating_point<A>::value...}};
+                {false, std::is_floating_point<A>::value...},
+                file_};
     insert(names, op);
   }
   void insert(const std::string& names, const SimpleOp& op);
 
+  const char* file_ = "";  // whose instructions are being added
   std::unordered_map<std::string, SimpleOp> simple_;
   std::unordered_map<std::string, SpecialOp> special_;
 };

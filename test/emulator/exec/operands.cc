@@ -62,7 +62,8 @@ Slot Decoder::source(const OperandText& o, u8 bits, bool isFloat) {
       return readRegister(o);
     case OperandText::kSpecial:
       if (specialBits(o.name) != bits)
-        fail("unknown special register " + o.name + ", or not of this width (exec/specials.cc)");
+        fail("unknown special register " + o.name +
+             ", or not of this width (test/emulator/exec/specials.cc)");
       return special(o.name);
     case OperandText::kInteger:
       if (isFloat) break;

@@ -11,10 +11,12 @@ constexpr u32 kBanks = 32;
 
 [[noreturn]] void reportRace(Warp& warp, const Instruction& i, int lane, const MemoryForm& form,
                              const SharedShadow::Conflict& conflict) {
+  std::string who = conflict.isOneThread()
+                        ? "thread " + std::to_string(conflict.warp() * kWarpSize + conflict.lane())
+                        : "warp " + std::to_string(conflict.warp());
   reportFault(warp, i, lane, kLaunchFailed,
               std::string("shared race: ") + (form.store ? "write" : "read") + " after a " +
-                  (conflict.earlierWrote ? "write" : "read") + " by thread " +
-                  std::to_string(conflict.warp() * kWarpSize + conflict.lane()) + " with no barrier between",
+                  (conflict.earlierWrote ? "write" : "read") + " by " + who + " with no barrier between",
               hex(conflict.address));
 }
 

@@ -1,61 +1,70 @@
 #include "exec/shared_shadow.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace emulator {
-namespace {
 
-constexpr u32 kClockBits = 22;
-constexpr u32 kClockEnd = 1u << kClockBits;
-
-}  // namespace
-
-void SharedShadow::start(u32 bytes, u32 granule, u32 warps) {
+void SharedShadow::start(u32 bytes, u32 granule, const ThreadOrder& order) {
   granule_ = granule;
-  warps_ = warps;
-  clock_ = 1;
+  order_ = &order;
   written_.assign(bytes, 0);
   size_t cells = (bytes + granule - 1) / granule;
-  for (std::vector<u32>* tags : {&writer_, &firstReader_, &lastReader_}) tags->assign(cells, 0);
+  for (std::vector<u32>* tags : {&writer_, &lastReader_, &readers_}) tags->assign(cells, 0);
   atomic_.assign(cells, 0);
-  ordered_.assign(32 * 32, 0);
-  for (u32 w = 0; w < 32; ++w) order(w);
+  crowds_.clear();
 }
 
-// Tag 0 is "nobody": the clock starts at 1, so it lies below every bound.
-void SharedShadow::order(u32 warp) {
-  const u32* row = &ordered_[warp * 32];
-  settled_[warp] = std::max(1u, *std::min_element(row, row + warps_)) << kClockShift;
+// The tag of a reader that joins an earlier one: of this thread alone if the earlier read was its own, or is
+// ordered before all that this warp does.
+u32 SharedShadow::withReader(u32 before, u32 self) const {
+  u32 warp = warpOf(self);
+  bool sameThread = ((before ^ self) & kThread) == 0 && (before & kSeveral) == 0;
+  bool synced = warpOf(before) == warp && before >> kClockShift < order_->ordered(warp, warp);
+  return self | (sameThread || synced ? 0 : kSeveral);
 }
 
-void SharedShadow::tick() {
-  if (++clock_ < kClockEnd) return;
-  // The clock starts again: all that is recorded is forgotten, which can only hide a race, never invent one.
-  u32 bytes = static_cast<u32>(written_.size());
-  std::vector<u8> written = std::move(written_);
-  start(bytes, granule_, warps_);
-  written_ = std::move(written);
-}
-
-void SharedShadow::barrier(const std::vector<u32>& members) {
-  tick();
-  u32 joined[32] = {};
-  for (u32 member : members) {
-    for (u32 other = 0; other < 32; ++other)
-      joined[other] = std::max(joined[other], ordered_[member * 32 + other]);
+void SharedShadow::addReader(u64 cell, u32 self) {
+  u32 &last = lastReader_[cell], &readers = readers_[cell], bit = 1u << warpOf(self);
+  if (last >> kClockShift < order_->settledForAll()) {
+    last = self;
+    readers = bit;
+    return;
   }
-  for (u32 member : members) joined[member] = clock_;
-  for (u32 member : members) {
-    std::copy(joined, joined + 32, &ordered_[member * 32]);
-    order(member);
+  if (readers && last >> kClockShift >= order_->lastBarrier()) {
+    last = withReader(last, self);
+    readers |= bit;
+    return;
   }
+  std::array<u32, 32>& crowd = crowds_[cell];
+  if (readers) {
+    for (u32 w = 0; w < 32; ++w) {
+      u32 ofWarp = w == warpOf(last) ? last : (last & ~kThread) | kSeveral | w << 5;
+      crowd[w] = readers >> w & 1 ? ofWarp : 0;
+    }
+  }
+  u32& mine = crowd[warpOf(self)];
+  mine = mine ? withReader(mine, self) : self;
+  last = self;
+  readers = 0;
 }
 
-void SharedShadow::warpSync(u32 warp) {
-  tick();
-  ordered_[warp * 32 + warp] = clock_;
-  order(warp);
+u32 SharedShadow::racingReader(u64 cell, u32 self) const {
+  u32 last = lastReader_[cell], readers = readers_[cell], warp = warpOf(self);
+  if (last >> kClockShift < order_->settled(warp)) return 0;
+  if (!readers) {
+    for (u32 tag : crowds_.at(cell)) {
+      if (races(tag, self)) return tag;
+    }
+    return 0;
+  }
+  if (readers == 1u << warpOf(last)) return races(last, self) ? last : 0;
+  // Several warps: as long as this one's own reads are not ordered, neither are the others'.
+  for (u32 rest = readers & ~(1u << warp); rest; rest &= rest - 1) {
+    u32 other = static_cast<u32>(__builtin_ctz(rest));
+    u32 tag = other == warpOf(last) ? last : (last & ~kThread) | kSeveral | other << 5;
+    if (races(tag, self)) return tag;
+  }
+  return 0;
 }
 
 SharedShadow::Conflict SharedShadow::conflict(const Access& access) const {
@@ -65,10 +74,7 @@ SharedShadow::Conflict SharedShadow::conflict(const Access& access) const {
     u32 self = selfTag(access.warp, access.lane + static_cast<u32>((k - first) / perLane));
     if (!(access.store && access.atomic && atomic_[k]) && races(writer_[k], self))
       return {writer_[k], true, k * granule_};
-    if (!access.store) continue;
-    for (u32 reader : {firstReader_[k], lastReader_[k]}) {
-      if (races(reader, self)) return {reader, false, k * granule_};
-    }
+    if (u32 reader = access.store ? racingReader(k, self) : 0) return {reader, false, k * granule_};
   }
   return {};
 }

@@ -187,7 +187,7 @@ void decodeWarpBarrier(Decoder& decoder, const Statement& s, Instruction& i) {
   i.a = decoder.source(s.operands[0], 32);
   i.run = [](Warp& w, const Instruction& at, u32 mask) {
     checkMembers(w, at, mask, at.a);
-    w.block->shadow.warpSync(w.index);
+    w.block->order.warpSync(w.index);
   };
 }
 

@@ -57,8 +57,8 @@ Arena::Arena() {
   written_ = reserve(kReserved);
   lineWritten_ = reserve(kReserved / kLineBytes);
   lines_ = reinterpret_cast<LineTags*>(reserve(kReserved / kLineBytes * sizeof(LineTags), true));
-  writers_ = reinterpret_cast<u32*>(reserve(kReserved * sizeof(u32)));
-  readers_ = reinterpret_cast<u32*>(reserve(kReserved * sizeof(u32)));
+  writers_ = reinterpret_cast<RaceTag*>(reserve(kReserved * sizeof(RaceTag)));
+  readers_ = reinterpret_cast<RaceTag*>(reserve(kReserved * sizeof(RaceTag)));
   next_ = base_ + kPage;
   const char* mebibytes = std::getenv("ADASTEP_EMULATED_MEMORY_MB");
   total_ = (mebibytes ? std::strtoull(mebibytes, nullptr, 10) : 8192) << 20;
@@ -91,8 +91,9 @@ bool Arena::release(u64 address, Allocation::Kind kind) {
   drop(written_ + offset, gone.size);
   drop(lineWritten_ + offset / kLineBytes, gone.size / kLineBytes);
   drop(lines_ + offset / kLineBytes, gone.size / kLineBytes * sizeof(LineTags));
-  drop(writers_ + offset / 4, gone.size);
-  drop(readers_ + offset / 4, gone.size);
+  for (RaceTag* tags : {writers_, readers_}) {
+    for (u64 granule : {1, 4}) drop(tags + offset / granule, gone.size / granule * sizeof(RaceTag));
+  }
   return true;
 }
 
@@ -128,15 +129,15 @@ std::string Arena::describe(u64 address) const {
          " bytes)";
 }
 
-u32 Arena::takeTags(u32 count) {
-  if (std::numeric_limits<u32>::max() - nextTag_ < count) {
+u32 Arena::takeBlocks(u32 count) {
+  if (std::numeric_limits<u32>::max() - nextBlock_ < count) {
     drop(lines_, (next_ - base_) / kLineBytes * sizeof(LineTags) + kPage);
-    drop(writers_, (next_ - base_) * sizeof(u32) + kPage);
-    drop(readers_, (next_ - base_) * sizeof(u32) + kPage);
-    nextTag_ = 1;
+    drop(writers_, (next_ - base_) * sizeof(RaceTag) + kPage);
+    drop(readers_, (next_ - base_) * sizeof(RaceTag) + kPage);
+    nextBlock_ = 1;
   }
-  u32 first = nextTag_;
-  nextTag_ += count;
+  u32 first = nextBlock_;
+  nextBlock_ += count;
   return first;
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ptx/integers.h"
+#include "memory/race_tags.h"
 
 namespace emulator {
 
@@ -24,13 +24,12 @@ struct Allocation {
 // Shadows are kept per line where all of it is in the same state, which is most of the memory that kernels
 // stream through, and per byte or granule where it is not.
 constexpr u64 kLineBytes = 128;
-constexpr u32 kMixed = 0xffffffffu;  // a tag of a line whose granules have tags of their own
 struct LineTags {
-  u32 writer, reader;
+  RaceTag writer, reader;
 };
 struct RaceTags {
   LineTags* line;
-  u32 *writer, *reader;
+  RaceTag *writer, *reader;
 };
 
 class Arena {
@@ -52,12 +51,12 @@ class Arena {
   u64 firstUnwritten(u64 address, u64 bytes) const;  // its address; 0: all were written
   void copyWritten(u64 to, u64 from, u64 bytes) const;
 
-  // Race shadows: which block wrote and read a granule of 1 or 4 bytes (the launch says which) last.
+  // Race shadows: who wrote and who read a granule of 1 or 4 bytes (the launch says which) last.
   RaceTags tags(u64 address, u32 granule) const {
     u64 offset = address - base_;
     return {lines_ + offset / kLineBytes, writers_ + offset / granule, readers_ + offset / granule};
   }
-  u32 takeTags(u32 count);  // first of `count` fresh tags
+  u32 takeBlocks(u32 count);  // the first of `count` fresh numbers of blocks, for tags
 
  private:
   Arena();
@@ -65,8 +64,8 @@ class Arena {
   u64 base_ = 0, next_ = 0, total_ = 0, used_ = 0;
   u8 *written_ = nullptr, *lineWritten_ = nullptr;
   LineTags* lines_ = nullptr;
-  u32 *writers_ = nullptr, *readers_ = nullptr;
-  u32 nextTag_ = 1, count_ = 0;
+  RaceTag *writers_ = nullptr, *readers_ = nullptr;
+  u32 nextBlock_ = 1, count_ = 0;
   std::map<u64, Allocation> allocations_;
   mutable std::shared_mutex lock_;  // a kernel may look up what another thread extends
 };

@@ -6,6 +6,7 @@ namespace emulator {
 
 void Parser::body() {
   function_->defined = true;
+  lexer_.enter(function_->name, "body_parser.cc");
   source_ = {};
   block();
 }
@@ -100,6 +101,7 @@ void Parser::statement() {
     lexer_.take();
     made.guard = *reg;
   }
+  if (lexer_.peek().text.substr(0, 1) == ".") lexer_.fail("unknown directive");
   Token word = lexer_.expectWord();
   if (made.guard < 0 && lexer_.accept(":")) {
     if (lexer_.accept(".branchtargets")) return branchTargets(std::string(word.text));
@@ -108,10 +110,12 @@ void Parser::statement() {
     return;
   }
   made.opcode = std::string(word.text);
+  lexer_.read(made.opcode);
   while (!lexer_.accept(";")) {
     made.operands.push_back(operand());
     if (!lexer_.peek().is(";")) lexer_.expect(",");
   }
+  lexer_.read("");
   function_->statements.push_back(std::move(made));
 }
 

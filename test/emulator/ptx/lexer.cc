@@ -48,8 +48,10 @@ u64 Lexer::expectUnsigned() {
 void Lexer::fail(const std::string& message) const {
   std::string found =
       token_.kind == Token::kEnd ? "the end of the text" : "'" + std::string(token_.text) + "'";
-  throw PtxError("PTX line " + std::to_string(token_.line) + ": " + message + ", found " + found +
-                 " (ptx/parser.cc)");
+  std::string where = "PTX line " + std::to_string(token_.line);
+  if (!function_.empty()) where = "kernel or function " + function_ + ", " + where;
+  if (!opcode_.empty()) where += ", instruction '" + opcode_ + "'";
+  throw PtxError(where + ": " + message + ", found " + found + " (test/emulator/ptx/" + file_ + ")");
 }
 
 void Lexer::skipBlanks() {

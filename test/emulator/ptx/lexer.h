@@ -27,7 +27,10 @@ class Lexer {
   void expect(std::string_view wanted);
   Token expectWord();
   u64 expectUnsigned();
+  // Throws PtxError, with the token that comes next and where the parser is.
   [[noreturn]] void fail(const std::string& message) const;
+  void enter(const std::string& function, const char* file) { function_ = function, file_ = file; }
+  void read(const std::string& opcode) { opcode_ = opcode; }  // an instruction; empty: none
 
  private:
   void advance();
@@ -37,6 +40,8 @@ class Lexer {
   size_t at_ = 0;
   u32 line_ = 1;
   Token token_;
+  std::string function_, opcode_;
+  const char* file_ = "parser.cc";
 };
 
 // "0x1F", "12", "7U", "0b101", "017": the integer literals of PTX. False if the text is not one of them.

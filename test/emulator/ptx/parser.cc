@@ -15,13 +15,16 @@ Module Parser::parse() {
 
 void Parser::header() {
   lexer_.expect(".version");
-  lexer_.expectUnsigned();
-  lexer_.expect(".0");  // nvcc 13 writes 9.0; another version deserves a look before it is trusted
+  // nvcc 13.0 writes 9.0. Of another version, read in the PTX manual what it changed before it is trusted.
+  constexpr const char* kVersion = "unknown .version: only 9.0 is known";
+  if (!lexer_.accept("9")) lexer_.fail(kVersion);
+  if (!lexer_.accept(".0")) lexer_.fail(kVersion);
   lexer_.expect(".target");
-  std::string target(lexer_.expectWord().text);
+  std::string target(lexer_.peek().text);
   u64 number = 0;
   if (target.rfind("sm_", 0) != 0 || !parseInteger(target.substr(3), number))
-    lexer_.fail("unknown .target " + target);
+    lexer_.fail("unknown .target: only sm_ and a number is known");
+  lexer_.take();
   module_.target = static_cast<u32>(number);
   lexer_.expect(".address_size");
   if (lexer_.expectUnsigned() != 64) lexer_.fail("only .address_size 64 is known");
@@ -145,6 +148,7 @@ void Parser::function(bool entry) {
   paramScopes_.assign(1, {});
   if (lexer_.peek().is("(")) parameters(function_->returns);
   function_->name = std::string(lexer_.expectWord().text);
+  lexer_.enter(function_->name, "parser.cc");
   if (lexer_.peek().is("(")) parameters(function_->params);
   performanceDirectives();
   if (!lexer_.accept(";")) body();
@@ -152,6 +156,7 @@ void Parser::function(bool entry) {
   auto& slot = module_.functions[function_->name];
   if (!slot || !slot->defined) slot = std::move(made);
   function_ = nullptr;
+  lexer_.enter("", "parser.cc");
 }
 
 void Parser::parameters(std::vector<Variable*>& into) {
@@ -193,6 +198,7 @@ void Parser::performanceDirectives() {
     } else if (lexer_.accept(".minnctapersm") || lexer_.accept(".maxnreg")) {
       lexer_.expectUnsigned();
     } else if (!lexer_.accept(".noreturn")) {
+      if (lexer_.peek().text.substr(0, 1) == ".") lexer_.fail("unknown directive of a function");
       return;
     }
   }

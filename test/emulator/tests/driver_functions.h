@@ -10,6 +10,7 @@ CUresult cuDeviceGetAttribute(int* value, int which, CUdevice device);
 CUresult cuDevicePrimaryCtxRetain(void** context, CUdevice device);
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device);
 CUresult cuCtxSetCurrent(void* context);
+CUresult cuCtxGetCurrent(void** context);
 CUresult cuCtxSynchronize();
 CUresult cuModuleLoadData(void** module, const void* image);
 CUresult cuModuleGetFunction(void** function, void* module, const char* name);

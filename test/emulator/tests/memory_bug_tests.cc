@@ -1,38 +1,9 @@
 // Planted bugs: the checker must find each, and name it.
 #include "tests/driver_functions.h"
-#include "tests/harness.h"
+#include "tests/planted.h"
 
 namespace emulator::tests {
 namespace {
-
-const char* const kStart =
-    "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nmul.wide.u32 %rd2, %r1, "
-    "4;\nadd.s64 %rd3, %rd1, %rd2;\n"
-    "mov.u32 %r20, s;\nshl.b32 %r21, %r1, 2;\nadd.s32 %r22, %r20, %r21;\n";
-const char* const kShared = ".shared .align 4 .b8 s[256];\n";
-
-void expectFault(Device& device, CUresult code, const std::string& words, const std::string& body, u64 buffer,
-                 u32 grid, u32 block) {
-  device.load(wrap(kStart + body, 1, kShared).c_str());
-  expectResult(device.launch("test", grid, block, {&buffer}), code, words + " " + device.report());
-  std::string report = device.report();
-  expect(report.find(words) != std::string::npos && report.find("kernel test") != std::string::npos,
-         "the report: " + report);
-}
-
-void planted(CUresult code, const std::string& words, const std::string& body, u32 grid = 1, u32 block = 64) {
-  Device device;
-  u64 buffer = device.upload(std::vector<u32>(64, 1));
-  expectFault(device, code, words, body, buffer, grid, block);
-}
-
-void clean(const std::string& body, u32 grid = 1, u32 block = 64) {
-  Device device;
-  u64 buffer = device.upload(std::vector<u32>(64, 1));
-  device.load(wrap(kStart + body, 1, kShared).c_str());
-  expectResult(device.launch("test", grid, block, {&buffer}), kSuccess,
-               "a correct kernel " + device.report());
-}
 
 EMULATOR_TEST(outOfBounds) {
   planted(700, "out of bounds", "st.global.u32 [%rd3+4], %r1;");
@@ -127,6 +98,14 @@ EMULATOR_TEST(shuffleMasks) {
   planted(719, "own member mask", "shfl.sync.bfly.b32 %r5, %r1, 1, 31, 0xffff;", 1, 32);
   planted(719, "do not execute this instruction",
           "setp.lt.u32 %p1, %r1, 16;\n@%p1 shfl.sync.bfly.b32 %r5, %r1, 1, 31, -1;", 1, 32);
+}
+
+// With line info a report names the line, and where the function that holds it was inlined.
+EMULATOR_TEST(reportsNameSourceLines) {
+  planted(719, "kernel test, bug.cu:42, st.global.u32",
+          ".loc 1 41 3\nadd.u32 %r9, %r1, 1;\n.loc 1 42 7\nst.global.u32 [%rd1], %r1;");
+  planted(719, "kernel test, helper.cuh:7 (inlined at bug.cu:50), st.global.u32",
+          ".loc 2 7 3, function_name $L__info, inlined_at 1 50 3\nst.global.u32 [%rd1], %r1;");
 }
 
 EMULATOR_TEST(errorsStay) {

@@ -88,6 +88,29 @@ EMULATOR_TEST(graphsReplay) {
   expect(device.download<u32>(buffer, 1)[0] == 3, "three replays, and nothing at the capture");
 }
 
+CUresult allocatedMeanwhile(int mode, bool byAnother) {
+  Device device;
+  void *s = stream(), *graph = nullptr, *context = nullptr;
+  expectResult(cuCtxGetCurrent(&context), kSuccess, "the context");
+  CUresult result = kSuccess;
+  const auto allocate = [&] {
+    CUdeviceptr data = 0;
+    cuCtxSetCurrent(context);
+    result = cuMemAlloc_v2(&data, 4);
+  };
+  expectResult(cuStreamBeginCapture_v2(s, mode), kSuccess, "begin");
+  byAnother ? std::thread(allocate).join() : allocate();
+  expectResult(cuStreamEndCapture(s, &graph), kSuccess, "end");
+  return result;
+}
+
+EMULATOR_TEST(capturesForbidAllocations) {
+  expectResult(allocatedMeanwhile(0, true), 900, "another thread during a global capture");
+  expectResult(allocatedMeanwhile(1, true), kSuccess, "another thread during a thread-local capture");
+  expectResult(allocatedMeanwhile(1, false), 900, "the thread of a thread-local capture");
+  expectResult(allocatedMeanwhile(2, false), kSuccess, "the thread of a relaxed capture");
+}
+
 EMULATOR_TEST(threadsNeedAContext) {
   Device device;
   CUresult result = kSuccess;

@@ -13,6 +13,13 @@ void marks(Report& report, Backend& cuda) {
   report.expect(cuda.done(0), "mark 0 is done");
 }
 
+// What was found wrong so far, after all of it has run.
+Fault found(Backend& backend) {
+  const Mark mark = backend.mark();
+  backend.wait(mark);
+  return backend.take_fault(mark);
+}
+
 void faults(Report& report, Backend& cpu, Backend& cuda) {
   Twin twin(report, cpu, cuda, 1);
   const auto table = twin.slot(twin.floats(5 * 8));
@@ -26,21 +33,99 @@ void faults(Report& report, Backend& cpu, Backend& cuda) {
   const auto labels = twin.slot(std::vector<int32_t>{1, -3});
   const auto loss = twin.slot(std::vector<float>(2, 3)), lse = twin.slot(std::vector<float>(2, 3));
   for (Side side : {kCpu, kCuda}) {
-    const Fault fault = twin.backend(side).take_fault();
+    const Fault fault = found(twin.backend(side));
     report.expect(
         fault.op == op_index<Embedding>() && fault.position == 2 && fault.value == 5 && fault.limit == 5,
         "the first fault is the embedding's");
-    report.expect(twin.backend(side).take_fault().op == -1, "a fault is taken once");
+    report.expect(found(twin.backend(side)).op == -1, "a fault is taken once");
   }
   twin.run("crossEntropy with a bad label", [&](Side side) {
     return std::vector<Op>{
         CrossEntropy{2, 4, {table.on(side)}, {labels.on(side)}, {loss.on(side)}, {lse.on(side)}}};
   });
   for (Side side : {kCpu, kCuda}) {
-    const Fault fault = twin.backend(side).take_fault();
+    const Fault fault = found(twin.backend(side));
     report.expect(
         fault.op == op_index<CrossEntropy>() && fault.position == 1 && fault.value == -3 && fault.limit == 4,
         "the fault is the label's");
+  }
+}
+
+// Lookups of 1000 indices in a table of 4 rows, some of which are bad.
+class Lookups {
+ public:
+  explicit Lookups(Twin& twin)
+      : twin_(twin), table_(twin.slot(twin.floats(4))), y_(twin.slot(std::vector<float>(kRows))) {}
+
+  Slot<int32_t> indices(const std::vector<std::pair<size_t, int32_t>>& bad) {
+    std::vector<int32_t> values(kRows, 3);
+    for (const auto& [position, index] : bad) values[position] = index;
+    return twin_.slot(values);
+  }
+  Op lookup(Side side, const Slot<int32_t>& indices) const {
+    return Embedding{kRows, 4, 1, {table_.on(side)}, {indices.on(side)}, {y_.on(side)}};
+  }
+
+ private:
+  static constexpr int64_t kRows = 1000;
+  Twin& twin_;
+  const Slot<float> table_, y_;
+};
+
+// The rule is the same on both sides: the first operation's fault, at its lowest position, whichever block of
+// a kernel came first.
+void first_fault(Report& report, Backend& cpu, Backend& cuda) {
+  Twin twin(report, cpu, cuda, 4);
+  Lookups lookups(twin);
+  const auto good = lookups.indices({}), lowest = lookups.indices({{0, -1}, {1, 4}}),
+             many = lookups.indices({{999, 70}, {998, 4}, {501, -8}, {500, INT32_MIN}, {750, 5}});
+  for (Side side : {kCpu, kCuda}) {
+    Backend& backend = twin.backend(side);
+    const auto expect = [&](int64_t value, const std::string& what) {
+      const Fault fault = found(backend);
+      const int64_t position = value == -1 ? 0 : 500;
+      report.expect(fault.op == op_index<Embedding>() && fault.position == position && fault.value == value &&
+                        fault.limit == 4,
+                    what + ": got " + std::to_string(fault.value));
+    };
+    backend.run({lookups.lookup(side, many)});
+    expect(INT32_MIN, "the lowest position of one operation");
+    backend.run({lookups.lookup(side, good), lookups.lookup(side, many), lookups.lookup(side, lowest)});
+    expect(INT32_MIN, "the first operation's fault, not the lowest position of all");
+    backend.run({lookups.lookup(side, many)});
+    backend.run({lookups.lookup(side, lowest)});
+    expect(INT32_MIN, "the first list's fault");
+    backend.run({lookups.lookup(side, lowest)});
+    expect(-1, "another fault after one was taken");
+  }
+}
+
+// Work in flight is not charged with a fault of what was started after or before it, single launches and
+// graphs alike, nor is a fault lost to the marks that follow.
+void faults_in_flight(Report& report, Backend& cpu, Backend& cuda) {
+  Twin twin(report, cpu, cuda, 5);
+  Lookups lookups(twin);
+  const auto good = lookups.indices({}), bad = lookups.indices({{7, 4}});
+  for (Side side : {kCpu, kCuda}) {
+    Backend& backend = twin.backend(side);
+    const std::vector<Op> lists[] = {{lookups.lookup(side, good)}, {lookups.lookup(side, bad)}};
+    const std::unique_ptr<Recorded> graphs[] = {backend.record(lists[0]), backend.record(lists[1])};
+    std::vector<std::pair<Mark, bool>> started;  // and whether it was bad
+    for (const int is_bad : {0, 1, 0, 1, 1, 0, 0, 1}) {
+      const bool replayed = started.size() % 4 < 2 && graphs[is_bad];
+      if (replayed) {
+        backend.replay(*graphs[is_bad]);
+      } else {
+        backend.run(lists[is_bad]);
+      }
+      started.emplace_back(backend.mark(), is_bad == 1);
+    }
+    for (int i = 0; i < 300; i++) backend.wait(backend.mark());  // more than the ring holds
+    for (const auto& [mark, is_bad] : started) {
+      const Fault fault = backend.take_fault(mark);
+      report.expect((fault.op >= 0) == is_bad && (!is_bad || (fault.position == 7 && fault.value == 4)),
+                    "mark " + std::to_string(mark) + (is_bad ? " has its fault" : " has no fault"));
+    }
   }
 }
 
@@ -113,6 +198,8 @@ void lost(Report& report) {
 void backend_cases(Report& report, Backend& cpu, Backend& cuda) {
   marks(report, cuda);
   faults(report, cpu, cuda);
+  first_fault(report, cpu, cuda);
+  faults_in_flight(report, cpu, cuda);
   workspace(report, cpu, cuda);
   refusals(report, cuda);
   cancelled(report, cpu);

@@ -71,6 +71,8 @@ struct Table {
   SparseUpdate update(Side side, SparseMode mode, RuleId rule, const Slot<float>& prepared) const {
     return {mode,
             rule,
+            1,
+            0,
             gradient(side),
             {prepared.on(side)},
             {clock.on(side)},
@@ -89,6 +91,14 @@ void gradient_case(Report& report, Backend& cpu, Backend& cuda, const Shape& s, 
   });
 }
 
+// A struct of doubles as they lie in memory.
+template <class Words>
+std::vector<double> doubles(const Words& words) {
+  std::vector<double> values(sizeof words / sizeof(double));
+  std::memcpy(values.data(), &words, sizeof words);
+  return values;
+}
+
 struct Rule {
   SparseMode mode;
   RuleId id;
@@ -100,11 +110,24 @@ void update_case(Report& report, Backend& cpu, Backend& cuda, const Shape& s, bo
   Table table(report, cpu, cuda, s, mapped);
   Twin& twin = table.twin;
   const auto hyper = twin.slot(rule.hyper), running = twin.slot(rule.running);
-  const auto prepared = twin.slot(std::vector<float>(static_cast<size_t>(1 + rule_size(rule.id).step)));
+  Settings steering = {};
+  steering.clip_value = 2;
+  Guard watching = {};
+  watching.lr_factor = watching.loss_scale = 1;
+  const auto settings = twin.slot(doubles(steering)), guard = twin.slot(doubles(watching));
+  const auto norm = twin.slot(std::vector<float>(1));
+  const auto prepared = twin.slot(std::vector<float>(static_cast<size_t>(prepared_size(rule.id, 1))));
   const bool catch_up = rule.mode == SparseMode::kCatchUp;
   const auto advance = [&](Side side, std::vector<Op>& ops) {
-    ops.push_back(Advance{rule.id, 0, {hyper.on(side)}, {running.on(side)}, {nullptr}, {prepared.on(side)}});
-    if (catch_up) ops.push_back(SparseClock{{prepared.on(side)}, {running.on(side)}, {table.clock.on(side)}});
+    Advance op = {};
+    op.rule = rule.id;
+    op.groups = 1;
+    op.hyper.data = hyper.on(side), op.running.data = running.on(side);
+    op.settings.data = settings.on(side), op.guard.data = guard.on(side);
+    op.norm.data = norm.on(side), op.prepared.data = prepared.on(side);
+    ops.push_back(op);
+    if (catch_up)
+      ops.push_back(SparseClock{1, 0, {prepared.on(side)}, {running.on(side)}, {table.clock.on(side)}});
   };
   const std::string name =
       name_of(std::string("sparseUpdate ") + kSparseModeNames[static_cast<int>(rule.mode)] + " " +
@@ -150,13 +173,15 @@ void sort_cases(Report& report, Backend& cpu, Backend& cuda) {
 
 void sparse_cases(Report& report, Backend& cpu, Backend& cuda) {
   const Rule rules[] = {
-      {SparseMode::kLazy, RuleId::kSgd, {0.1, 0.01, 0}, {0}},
-      {SparseMode::kLazy, RuleId::kSgdMomentum, {0.1, 0.01, 1, 0.9, 0.1, 0}, {0}},
-      {SparseMode::kLazy, RuleId::kAdaGrad, {0.1, 0.01, 0, 0.02, 1e-10}, {0}},
-      {SparseMode::kLazy, RuleId::kAdam, {1e-3, 0.01, 0, 0.9, 0.999, 1e-8, 1}, {0, 1, 1}},
-      {SparseMode::kRowWise, RuleId::kAdaGrad, {0.1, 0.01, 0, 0.02, 1e-10}, {0}},
-      {SparseMode::kCatchUp, RuleId::kAdam, {1e-2, 0.1, 0, 0.9, 0.999, 1e-8, 1}, {0, 1, 1}},
-      {SparseMode::kCatchUp, RuleId::kAdam, {1e-2, 40, 1, 0, 0.5, 1e-3, 1}, {0, 1, 1}},
+      {SparseMode::kLazy, RuleId::kSgd, {0.1, 0.01, 0, 0}, {0}},
+      {SparseMode::kLazy, RuleId::kSgdMomentum, {0.1, 0.01, 1, 0, 0.9, 0.1, 0, 0}, {0}},
+      {SparseMode::kLazy, RuleId::kAdaGrad, {0.1, 0.01, 0, 0, 0.02, 1e-10, 0, 0}, {0}},
+      {SparseMode::kLazy, RuleId::kAdam, {1e-3, 0.01, 0, 1, 0.9, 0.999, 1e-8, 0}, {0, 1, 1}},
+      {SparseMode::kRowWise, RuleId::kAdaGrad, {0.1, 0.01, 0, 0, 0.02, 1e-10, 0, 0}, {0}},
+      {SparseMode::kRowWise, RuleId::kAdaGrad, {0.1, 0.01, 0, 1, 0, 1e-7, 1, 1}, {0}},
+      {SparseMode::kCatchUp, RuleId::kAdam, {1e-2, 0.1, 0, 1, 0.9, 0.999, 1e-8, 0}, {0, 1, 1}},
+      {SparseMode::kCatchUp, RuleId::kAdam, {1e-2, 0.1, 0, 1, 0.9, 0.999, 1e-7, 1}, {0, 1, 1}},
+      {SparseMode::kCatchUp, RuleId::kAdam, {1e-2, 40, 1, 1, 0, 0.5, 1e-3, 0}, {0, 1, 1}},
   };
   for (const Shape& shape :
        {Shape{1, 1, 1}, Shape{50, 7, 3}, Shape{200, 40, 64}, Shape{300, 1000, 130}, Shape{20, 5, 9000}}) {

@@ -1,0 +1,157 @@
+// The overshoot guard: decides on the device, before anything is written, whether a step is taken. Thresholds
+// are robust z-scores: distance from the median in units of 1.4826 MAD, the deviation of a normal variable
+// (Hampel 1974), over the accepted steps of a window.
+#pragma once
+#include "core/numerics.h"
+#include "core/settings.h"
+
+namespace adastep {
+namespace ADASTEP_NUMERICS {
+
+// Spread below which a window is not believed to be, in parts of the median: a window of equal values would
+// call any other one a spike.
+constexpr double kLossFloor = 0.1, kNormFloor = 0.5;
+
+ADASTEP_HD bool finite_(double x) { return x - x == 0.0; }
+
+// The value above which x would be a spike: median + threshold * spread. `seen` values, the last kWindow
+// kept; `sorted` is room for as many.
+ADASTEP_HD double spike_limit(const double* window, double seen, double threshold, double floor,
+                              double* sorted) {
+  const int n = seen < kWindow ? static_cast<int>(seen) : kWindow;
+  for (int i = 0; i < n; i++) {  // by insertion: n is small, and one thread does it
+    int at = i;
+    for (; at > 0 && sorted[at - 1] > window[i]; at--) sorted[at] = sorted[at - 1];
+    sorted[at] = window[i];
+  }
+  const double median = sorted[n / 2];
+  // The median of the distances: they grow from the median on to both sides, so take the nearer n / 2 times.
+  int low = n / 2 - 1, high = n / 2;
+  double distance = 0;
+  for (int taken = 0; taken <= n / 2; taken++) {
+    const bool left = low >= 0 && (high >= n || median - sorted[low] <= sorted[high] - median);
+    distance = left ? median - sorted[low--] : sorted[high++] - median;
+  }
+  const double spread = 1.4826 * distance, least = floor * (median < 0 ? -median : median);
+  return median + threshold * (spread > least ? spread : least);
+}
+
+ADASTEP_HD void remember(double* window, double& seen, double value) {
+  window[static_cast<int64_t>(seen) % kWindow] = value;
+  seen += 1;
+}
+
+struct Verdict {
+  Cause cause;
+  double value, limit;
+};
+
+// What is wrong with a step whose gradient has this norm, and whose loss is this, if there is one.
+ADASTEP_HD Verdict judge(const Settings& settings, const Guard& guard, double norm, const float* loss,
+                         double* room) {
+  const double infinity = __builtin_huge_val();
+  if (!finite_(norm)) return {Cause::kNonFiniteGradient, norm, infinity};
+  if (loss && !finite_(*loss)) return {Cause::kNonFiniteLoss, *loss, infinity};
+  if (settings.spike == 0) return {Cause::kNone, 0, 0};
+  if (loss && guard.losses >= settings.history) {
+    const double limit = spike_limit(guard.loss, guard.losses, settings.threshold, kLossFloor, room);
+    if (*loss > limit) return {Cause::kLossSpike, *loss, limit};
+  }
+  if (guard.norms >= settings.history) {
+    const double limit = spike_limit(guard.norm, guard.norms, settings.threshold, kNormFloor, room);
+    if (norm > limit) return {Cause::kNormSpike, norm, limit};
+  }
+  return {Cause::kNone, 0, 0};
+}
+
+ADASTEP_HD bool is_spike(Cause cause) { return cause == Cause::kLossSpike || cause == Cause::kNormSpike; }
+
+// The action that the settings want, made possible: nothing can be clipped that is not finite, nor rolled
+// back to where there is no snapshot.
+ADASTEP_HD Action action_on(const Settings& settings, const Guard& guard, Cause cause) {
+  if (cause == Cause::kNone) return Action::kNone;
+  const Action wanted =
+      static_cast<Action>(static_cast<int32_t>(is_spike(cause) ? settings.spike : settings.non_finite));
+  if (wanted == Action::kRollBack && guard.kept < 1) return Action::kSkip;
+  if (wanted == Action::kClip && cause != Cause::kNormSpike) return Action::kSkip;
+  return wanted;
+}
+
+ADASTEP_HD void log_decision(Guard& guard, const Verdict& verdict, Action action) {
+  Decision& entry = guard.log[static_cast<int64_t>(guard.decisions) % kLog];
+  entry = {guard.attempts,
+           static_cast<double>(verdict.cause),
+           static_cast<double>(action),
+           verdict.value,
+           verdict.limit,
+           guard.lr_factor};
+  guard.decisions += 1;
+}
+
+// The loss scale after a step (Micikevicius et al. 2017): smaller after one that is not finite, larger after
+// many that are.
+ADASTEP_HD void adapt_loss_scale(const Settings& settings, Guard& guard, bool finite) {
+  if (settings.loss_scaling == 0) return;
+  guard.good = finite ? guard.good + 1 : 0;
+  if (!finite) {
+    guard.loss_scale *= settings.scale_shrink;
+  } else if (guard.good >= settings.scale_interval) {
+    guard.loss_scale *= settings.scale_growth;
+    guard.good = 0;
+  }
+}
+
+// What a step does, beyond the update itself.
+struct Plan {
+  bool skip;
+  double max_norm;    // 0: does not clip
+  int save, restore;  // slots; -1: none
+};
+
+// Decides on one step and updates the guard's memory. `room`: kWindow doubles.
+ADASTEP_HD Plan decide(const Settings& settings, Guard& guard, int64_t slots, double norm, const float* loss,
+                       double* room) {
+  guard.attempts += 1;
+  Plan plan = {false, settings.max_norm, -1, -1};
+  const Verdict verdict = judge(settings, guard, norm, loss, room);
+  const bool finite = verdict.cause == Cause::kNone || is_spike(verdict.cause);
+  adapt_loss_scale(settings, guard, finite);
+
+  if (is_spike(verdict.cause) && ++guard.spikes > settings.patience) {  // no spike: a new level
+    guard.spikes = guard.norms = guard.losses = 0;
+  } else {
+    if (verdict.cause == Cause::kNone) guard.spikes = 0;
+    const Action action = action_on(settings, guard, verdict.cause);
+    if (action == Action::kClip) plan.max_norm = verdict.limit;
+    if (action == Action::kBackOff || action == Action::kRollBack) guard.lr_factor *= settings.back_off;
+    plan.skip =
+        action == Action::kSkip || action == Action::kRollBack || (action == Action::kBackOff && !finite);
+    if (action == Action::kRollBack) {
+      plan.restore = static_cast<int>((static_cast<int64_t>(guard.snapshots) - 1) % slots);
+      if (guard.kept > 1) {  // the newest is used up: a spike that comes back goes to the one before it
+        guard.snapshots -= 1;
+        guard.kept -= 1;
+      }
+      guard.until_snapshot = settings.snapshot_every;
+    }
+    if (action != Action::kNone) log_decision(guard, verdict, action);
+  }
+  if (plan.skip) return plan;
+
+  guard.accepted += 1;
+  if (verdict.cause != Cause::kNone) return plan;
+  remember(guard.norm, guard.norms, norm);
+  if (loss) remember(guard.loss, guard.losses, *loss);
+  const double recovered = guard.lr_factor * settings.recovery;
+  guard.lr_factor = recovered > 1 ? 1 : recovered;
+  if (slots > 0 && --guard.until_snapshot < 0) {
+    plan.save = static_cast<int>(static_cast<int64_t>(guard.snapshots) % slots);
+    guard.snapshots += 1;
+    if (guard.kept < static_cast<double>(slots)) guard.kept += 1;
+    guard.until_snapshot = settings.snapshot_every;
+  }
+  return plan;
+}
+
+}  // namespace ADASTEP_NUMERICS
+}  // namespace adastep

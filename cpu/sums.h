@@ -1,0 +1,60 @@
+// Sums over parameters, and what is settled by them.
+#pragma once
+#include "core/settle.h"
+#include "cpu/update.h"
+
+namespace adastep {
+namespace ADASTEP_NUMERICS {
+
+static void run(const GradientSums& op, const cpu::Parallel& parallel) {
+  for_tiles(parallel, op.tiles, [&](int64_t index) {
+    const Tile tile = tile_of(op, index);
+    if (tile.n == 0) return;
+    float room[kTile];
+    const float* const g = op.dtype == DType::kF32 ? floats(op.g.data, tile.g)
+                                                   : decode_bf16(halves(op.g.data, tile.g), tile.n, room);
+    sum_tile(tile.n, kGradientSums, op.partial.data + tile.row, op.tiles_in_all, [g](int i) {
+      Seen seen = {};
+      seen.terms[0] = g[i] * g[i];
+      seen.terms[1] = g[i] - g[i] == 0.0f ? 0.0f : 1.0f;
+      return seen;
+    });
+  });
+}
+
+static float fold_column(int64_t column, int64_t n, const float* values) {
+  const auto term = [values](int64_t i) { return values[i]; };
+  return column == kSums - 1 ? fold_chunk<MaxFold>(0, n, term) : fold_chunk<SumFold>(0, n, term);
+}
+
+static void run(const FoldSums& op, const cpu::Parallel& parallel) {
+  if (op.prepared.data && op.prepared.data[1] < 2.0f) return;
+  const int64_t all = op.tiles_in_all;
+  for_rows(parallel, op.columns * op.count, 64, [&](int64_t i) {
+    const int64_t column = i / op.count, segment = i % op.count;
+    const int64_t* const words = op.segments.data + segment * kSegmentWords;
+    const int64_t first = words[0], tiles = parts_of(words[1], kTile);
+    if (!inside(first, tiles, all)) return;
+    op.sums.data[i] = fold_column(column, tiles, op.partial.data + column * all + first);
+  });
+  for (int64_t column = 0; column < op.columns; ++column)
+    op.totals.data[column] = fold_column(column, op.count, op.sums.data + column * op.count);
+}
+
+static void run(const Settle& op, const cpu::Parallel&) {
+  for (int64_t segment = 0; segment < op.count; ++segment) op.factors.data[segment] = settle(op, segment);
+}
+
+static void run(const Snapshot& op, const cpu::Parallel& parallel) {
+  const int64_t slot = snapshot_slot(op), words = op.bytes / 4;
+  if (slot < 0) return;
+  uint32_t* const kept = op.ring.data + slot * words;
+  const bool save = op.prepared.data[5] > 0.0f;
+  uint32_t *const to = save ? kept : op.data.data, *const from = save ? op.data.data : kept;
+  for_parts(parallel, words, kGrain, [=](int64_t first, int64_t last) {
+    __builtin_memcpy(to + first, from + first, 4 * static_cast<size_t>(last - first));
+  });
+}
+
+}  // namespace ADASTEP_NUMERICS
+}  // namespace adastep

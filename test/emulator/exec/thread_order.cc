@@ -1,0 +1,54 @@
+#include "exec/thread_order.h"
+
+namespace emulator {
+
+void ThreadOrder::start(u32 warps) {
+  warps_ = warps;
+  clock_ = lastBarrier_ = 1;
+  expired_ = false;
+  ordered_.assign(32 * 32, 0);
+  settle();
+}
+
+// Time 0 is "never": the clock starts at 1, so it lies below every bound.
+void ThreadOrder::settle() {
+  settledForAll_ = kClockEnd;
+  for (u32 w = 0; w < warps_; ++w) {
+    settled_[w] = std::max(1u, *std::min_element(row(w), row(w) + warps_));
+    settledForAll_ = std::min(settledForAll_, settled_[w]);
+  }
+}
+
+// When the clock has run out, all is ordered from then on: that can only hide a race, never invent one.
+void ThreadOrder::tick() {
+  if (clock_ + 1 < kClockEnd) {
+    ++clock_;
+  } else if (!expired_) {
+    expired_ = true;
+    lastBarrier_ = kClockEnd;
+    ordered_.assign(32 * 32, kClockEnd);
+    settle();
+  }
+}
+
+void ThreadOrder::barrier(const std::vector<u32>& members) {
+  tick();
+  if (expired_) return;
+  u32 joined[32] = {};
+  for (u32 member : members) {
+    for (u32 other = 0; other < 32; ++other) joined[other] = std::max(joined[other], ordered(member, other));
+  }
+  for (u32 member : members) joined[member] = clock_;
+  for (u32 member : members) std::copy(joined, joined + 32, &ordered_[member * 32]);
+  lastBarrier_ = clock_;
+  settle();
+}
+
+void ThreadOrder::warpSync(u32 warp) {
+  tick();
+  if (expired_) return;
+  ordered_[warp * 32 + warp] = clock_;
+  settle();
+}
+
+}  // namespace emulator
