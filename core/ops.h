@@ -2,6 +2,7 @@
 // decodes the words that come from TypeScript, checks every span against its buffer, and tells TypeScript the
 // schema. A backend has one `run` per struct; one that lacks an operation does not compile.
 #pragma once
+#include "core/ops/bag.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/embedding.h"
 #include "core/ops/gemm.h"
@@ -9,6 +10,7 @@
 #include "core/ops/norm.h"
 #include "core/ops/reduce.h"
 #include "core/ops/softmax.h"
+#include "core/ops/sparse.h"
 #include "core/ops/update.h"
 
 // The formatter does not settle on a list like this.
@@ -17,5 +19,7 @@
   X(Fill) X(Copy) X(Strided) X(Cast) X(Random) X(Dropout) X(Unary) X(Binary) X(Reduce) X(ArgMax) \
   X(Softmax) X(SoftmaxGrad) X(CrossEntropy) X(CrossEntropyGrad) X(LayerNorm) X(LayerNormGrad) \
   X(LayerNormParamGrad) X(Embedding) X(EmbeddingGrad) X(Gemm) X(Advance) X(Update) \
-  X(GradientSums) X(FoldSums) X(Settle) X(Snapshot)
+  X(GradientSums) X(FoldSums) X(Settle) X(Snapshot) \
+  X(EmbeddingBag) X(BagMap) X(BagWeightGrad) X(SortRows) X(RowSquares) X(AddRows) X(SparseUpdate) \
+  X(SparseClock) X(SparseFlush) X(CatchUpRows)
 // clang-format on

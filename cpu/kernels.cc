@@ -2,6 +2,7 @@
 // only: an inline function of the C++ library compiled here with AVX-512 could replace the baseline's.
 #include "cpu/kernels.h"
 
+#include "cpu/bag.h"
 #include "cpu/elementwise.h"
 #include "cpu/embedding.h"
 #include "cpu/gemm.h"
@@ -10,6 +11,8 @@
 #include "cpu/random.h"
 #include "cpu/reduce.h"
 #include "cpu/softmax.h"
+#include "cpu/sort_rows.h"
+#include "cpu/sparse.h"
 #include "cpu/sums.h"
 #include "cpu/update.h"
 

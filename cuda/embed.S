@@ -17,4 +17,7 @@ adastep_fatbin_\module:
     EMBED gemm
     EMBED update
     EMBED sums
+    EMBED bag
+    EMBED sort
+    EMBED sparse
     .section .note.GNU-stack,"",%progbits

@@ -7,8 +7,11 @@
 #include "cuda/context.h"
 
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
+// clang-format off
 #define ADASTEP_FOR_EACH_MODULE(X) \
-  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(sums)
+  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(sums) \
+  X(bag) X(sort) X(sparse)
+// clang-format on
 
 // X(module, name): the function is adastep_<name>.
 #define ADASTEP_FOR_EACH_KERNEL(X)     \
@@ -48,7 +51,24 @@
   X(sums, fold_segments)               \
   X(sums, fold_totals)                 \
   X(sums, settle)                      \
-  X(sums, snapshot)
+  X(sums, snapshot)                    \
+  X(bag, embedding_bag)                \
+  X(bag, bag_map)                      \
+  X(bag, bag_weight_grad)              \
+  X(sort, sort_load)                   \
+  X(sort, sort_count)                  \
+  X(sort, sort_scan)                   \
+  X(sort, sort_move)                   \
+  X(sort, runs_count)                  \
+  X(sort, runs_write)                  \
+  X(sparse, row_squares)               \
+  X(sparse, add_rows)                  \
+  X(sparse, sparse_lazy)               \
+  X(sparse, sparse_row_wise)           \
+  X(sparse, sparse_catch_up)           \
+  X(sparse, sparse_clock)              \
+  X(sparse, sparse_flush)              \
+  X(sparse, catch_up_rows)
 
 namespace adastep::cuda {
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "core/convert.h"
 #include "cuda/collapse.h"
 #include "cuda/gemm_tile.h"
+#include "cuda/kernels/sort.h"
 #include "cuda/memory.h"
 
 namespace adastep::cuda {
@@ -27,6 +29,24 @@ struct Block {
 };
 constexpr Block kFlat = {kThreads, 1}, kColumns = {kLanes, kLanes};
 
+// The workspace of SortRows: two arrays of keys, one of positions (the other is `order`), the counts of the
+// tiles and their totals.
+struct SortMemory {
+  uint32_t *keys, *other_keys;
+  int32_t *positions, *counts, *totals;
+
+  static int64_t tiles(int64_t rows) { return std::max<int64_t>(1, ceil_div(rows, kSortTile)); }
+  static size_t bytes(int64_t rows) {
+    return static_cast<size_t>(3 * rows + (tiles(rows) + 1) * kSortDigits) * sizeof(int32_t);
+  }
+  SortMemory(void* workspace, int64_t rows)
+      : keys(static_cast<uint32_t*>(workspace)),
+        other_keys(keys + rows),
+        positions(reinterpret_cast<int32_t*>(other_keys + rows)),
+        counts(positions + rows),
+        totals(counts + tiles(rows) * kSortDigits) {}
+};
+
 struct WorkspaceBytes {
   size_t operator()(const Reduce& op) const {
     const int64_t chunks = chunks_of(op.n);
@@ -36,6 +56,7 @@ struct WorkspaceBytes {
     const int64_t chunks = chunks_of(op.rows);
     return chunks == 1 ? 0 : static_cast<size_t>(2 * chunks * op.cols) * sizeof(float);
   }
+  size_t operator()(const SortRows& op) const { return SortMemory::bytes(op.rows); }
   template <class T>
   size_t operator()(const T&) const {
     return 0;
@@ -171,6 +192,48 @@ class Launcher {
   void operator()(const Settle& op) const { start_flat(Kernel::settle, op.count, op); }
   void operator()(const Snapshot& op) const { start_flat(Kernel::snapshot, ceil_div(op.bytes, 16), op); }
 
+  void operator()(const EmbeddingBag& op) const {
+    start_warps(Kernel::embedding_bag, op.bags.bags * ceil_div(op.dim, 4 * kLanes), op,
+                report<EmbeddingBag>());
+  }
+  void operator()(const BagMap& op) const { start_flat(Kernel::bag_map, op.bags.n, op); }
+  void operator()(const BagWeightGrad& op) const { start_warps(Kernel::bag_weight_grad, op.bags.n, op); }
+
+  // A pass per digit of the largest key, which is `vocabulary`.
+  void operator()(const SortRows& op) const {
+    SortMemory memory(target_.workspace, op.rows);
+    const int64_t tiles = SortMemory::tiles(op.rows);
+    start_flat(Kernel::sort_load, op.rows, op, memory.keys, report<SortRows>());
+    int passes = 1;
+    while (op.vocabulary >> (kSortBits * passes) != 0) passes++;
+    const int32_t* positions = nullptr;
+    for (int pass = 0; pass < passes; pass++) {
+      int32_t* const to = (passes - pass) % 2 == 1 ? op.order.data : memory.positions;
+      const SortPass sort = {memory.keys, positions, memory.other_keys, to, memory.counts, memory.totals,
+                             op.rows,     tiles,     kSortBits * pass};
+      start(Kernel::sort_count, tiles, kFlat, sort);
+      scan_tiles(memory, tiles, kSortDigits);
+      start(Kernel::sort_move, tiles, kFlat, sort);
+      std::swap(memory.keys, memory.other_keys);
+      positions = to;
+    }
+    const uint32_t* const keys = memory.keys;
+    start(Kernel::runs_count, tiles, kFlat, op, keys, memory.counts, tiles);
+    scan_tiles(memory, tiles, 1);
+    const int32_t *const before = memory.counts, *const total = memory.totals;
+    start(Kernel::runs_write, tiles, kFlat, op, keys, before, total, tiles);
+  }
+
+  void operator()(const RowSquares& op) const { start_warps(Kernel::row_squares, op.g.list.rows, op); }
+  void operator()(const AddRows& op) const { start_warps(Kernel::add_rows, op.g.list.rows, op); }
+  void operator()(const SparseUpdate& op) const {
+    constexpr Kernel kKernels[] = {Kernel::sparse_lazy, Kernel::sparse_row_wise, Kernel::sparse_catch_up};
+    start_warps(kKernels[static_cast<int>(op.mode)], op.g.list.rows, op);
+  }
+  void operator()(const SparseClock& op) const { start(Kernel::sparse_clock, 1, {1, 1}, op); }
+  void operator()(const SparseFlush& op) const { start_warps(Kernel::sparse_flush, op.vocabulary, op); }
+  void operator()(const CatchUpRows& op) const { start_warps(Kernel::catch_up_rows, op.list.rows, op); }
+
  private:
   // `arguments` are the parameters of the kernel, of exactly their types.
   template <class... Arguments>
@@ -202,6 +265,11 @@ class Launcher {
     if (cols <= kChunk) return start_warps(warp, rows, arguments...);
     const auto warps = static_cast<unsigned>(std::min<int64_t>(chunks_of(cols), kLanes));
     start(block, rows, {warps * kLanes, 1}, arguments...);
+  }
+
+  void scan_tiles(const SortMemory& memory, int64_t tiles, int32_t columns) const {
+    start(Kernel::sort_scan, ceil_div(columns, kLanes), kColumns, memory.counts, memory.totals, tiles,
+          columns);
   }
 
   // One pass: y is [outer, chunks, inner].

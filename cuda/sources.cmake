@@ -43,7 +43,7 @@ if(ADASTEP_HAVE_CUDA_KERNELS)
   set(fatbin_dir ${CMAKE_BINARY_DIR}/fatbins)
   file(MAKE_DIRECTORY ${fatbin_dir})
   set(fatbins)
-  foreach(module gemm elementwise softmax update norm reduce memory random embedding sums)  # the slowest first
+  foreach(module gemm elementwise softmax update norm reduce memory random embedding sums sparse sort bag)  # the slowest first
     set(source ${cuda_dir}/kernels/${module}.cu)
     set(fatbin ${fatbin_dir}/${module}.fatbin)
     add_custom_command(OUTPUT ${fatbin}

@@ -31,8 +31,14 @@ export {
   UnavailableError,
 } from "./errors.js";
 export type { DeviceInfo, MemoryStats } from "./native/native.js";
+export {
+  Embedding,
+  EmbeddingBag,
+  type EmbeddingBagOptions,
+  type EmbeddingOptions,
+} from "./nn/embedding.js";
 export { constant, fanInUniform, type Initializer, normal, uniform } from "./nn/init.js";
-export { Dropout, Embedding, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
+export { Dropout, type Layer, LayerNorm, Linear, Sequential } from "./nn/layers.js";
 export { binaryCrossEntropy, crossEntropy, type Loss, meanSquaredError } from "./nn/losses.js";
 export { Declared, Module, type PlacementOptions } from "./nn/module.js";
 export { Adadelta, type AdadeltaOptions } from "./optim/adadelta.js";
@@ -91,6 +97,7 @@ export type { LoadOptions, LoadReport, OptimizerState } from "./optim/state.js";
 export type { StorageOptions } from "./optim/storage.js";
 export type { Telemetry } from "./optim/telemetry.js";
 export { importTorchState, type TorchStateOptions, type TorchTensor } from "./optim/torch-state.js";
+export { type BagOptions, embeddingBag } from "./tensor/bag.js";
 export { dropout } from "./tensor/dropout.js";
 export {
   abs,

@@ -3,12 +3,11 @@
 import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
 import { ArgumentError, describe } from "../errors.js";
 import { dropout } from "../tensor/dropout.js";
-import { embedding } from "../tensor/embedding.js";
 import { linear } from "../tensor/matmul.js";
 import { layerNorm } from "../tensor/normalize.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { constant, fanInUniform, normal } from "./init.js";
+import { constant, fanInUniform } from "./init.js";
 import { type Declared, Module } from "./module.js";
 
 const MAX_SIZE = 2 ** 31 - 1;
@@ -37,23 +36,6 @@ export class Linear extends Module {
   /** x f32 [..., inputs] -> f32 [..., outputs]. */
   forward(x: Value): Tensor {
     return linear(x, this.weight.parameter, this.bias?.parameter);
-  }
-}
-
-/** Rows of a table by index. Parameter as torch.nn.Embedding: weight [vocabulary, dim], standard normal. */
-export class Embedding extends Module {
-  readonly weight: Declared;
-
-  constructor(vocabulary: number, dim: number) {
-    super();
-    checkInteger("Embedding: 'vocabulary'", vocabulary, 1, MAX_SIZE);
-    checkInteger("Embedding: 'dim'", dim, 1, MAX_SIZE);
-    this.weight = this.declare([vocabulary, dim], normal(1));
-  }
-
-  /** indices i32 [...] -> f32 [..., dim]. */
-  forward(indices: Value): Tensor {
-    return embedding(this.weight.parameter, indices);
   }
 }
 

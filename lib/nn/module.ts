@@ -18,6 +18,8 @@ export class Declared {
   constructor(
     readonly shape: Shape,
     readonly init: Initializer,
+    /** Whether it is a table whose gradient is a list of rows. */
+    readonly sparse = false,
   ) {}
 
   /** The parameter; throws if the model has not been placed. */
@@ -58,8 +60,12 @@ export abstract class Module {
   abstract forward(x: Value): Tensor;
 
   /** Declares a parameter: a field of a subclass. */
-  protected declare(shape: readonly number[], init: Initializer): Declared {
-    return new Declared(checkShape("declare: 'shape'", shape), init);
+  protected declare(
+    shape: readonly number[],
+    init: Initializer,
+    options: { readonly sparse?: boolean } = {},
+  ): Declared {
+    return new Declared(checkShape("declare: 'shape'", shape), init, options.sparse);
   }
 
   /** Parameters declared here and in submodules, by name: `"0.weight"`. One that is used in two places is listed once. */
@@ -81,7 +87,10 @@ export abstract class Module {
     );
   }
 
-  /** Gives all parameters memory on the device, in one contiguous arena, and their seeded initial values. */
+  /**
+   * Gives all parameters memory on the device and their seeded initial values: the dense ones in one contiguous arena,
+   * each sparse table in a block of its own.
+   */
   to(device: Device, options: PlacementOptions = {}): this {
     if (!(device instanceof Device)) {
       throw new ArgumentError({
@@ -100,22 +109,24 @@ export abstract class Module {
         accepted: "a new model",
       });
     }
-    const starts: number[] = [];
+    const dense = entries.filter(([, { sparse }]) => !sparse && !EXACT_MEMORY);
+    const starts = new Map<Declared, number>();
     let total = 0;
-    for (const [, { shape }] of entries) {
-      starts.push(total);
-      total += Math.ceil(countOf(shape) / PAD) * PAD;
+    for (const [, declared] of dense) {
+      starts.set(declared, total);
+      total += Math.ceil(countOf(declared.shape) / PAD) * PAD;
     }
-    const arena = EXACT_MEMORY ? undefined : device.alloc("f32", [total]);
-    const values = entries.map(
-      ([, { shape }], i) => arena?.view(starts[i] as number, shape) ?? device.alloc("f32", shape),
-    );
-    this.#owned = arena ? [arena] : values;
+    const arena = device.alloc("f32", [total]);
+    const owned = [arena];
     entries.forEach(([name, declared], stream) => {
-      const value = values[stream] as DeviceBuffer<"f32">;
+      const start = starts.get(declared);
+      const value =
+        start === undefined ? device.alloc("f32", declared.shape) : arena.view(start, declared.shape);
+      if (start === undefined) owned.push(value);
       declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value);
+      declared.placed = new Parameter(name, value, undefined, declared.sparse);
     });
+    this.#owned = owned;
     return this;
   }
 

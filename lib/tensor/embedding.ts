@@ -1,8 +1,7 @@
-// Embedding lookup; the gradient of the table is dense.
+// Embedding lookup. The gradient of the table is dense, or for `rowGradients` a list of rows.
 
-import { DTypeError, ShapeError } from "../errors.js";
-import { liftF32 } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
+import { liftI32, liftTable, prepareLookup } from "./rows.js";
 import { Tensor } from "./tensor.js";
 
 /**
@@ -11,17 +10,11 @@ import { Tensor } from "./tensor.js";
  */
 export function embedding(rowsOf: Value, which: Value): Tensor {
   const recorder = recording("embedding");
-  const table = liftF32("embedding", "table", rowsOf);
-  const indices = recorder.lift("embedding: 'indices'", which);
-  const [vocabulary, dim] = table.shape;
-  if (indices.dtype !== "i32") {
-    throw new DTypeError({ argument: "embedding: 'indices'", got: `${indices}`, accepted: "i32" });
-  }
-  if (table.rank !== 2 || vocabulary === undefined || dim === undefined) {
-    throw new ShapeError({ argument: "embedding: 'table'", got: `${table}`, accepted: "[vocabulary, dim]" });
-  }
+  const { table, vocabulary, dim } = liftTable("embedding", rowsOf);
+  const indices = liftI32("embedding", "indices", which);
   const rows = indices.length;
   const y = output([...indices.shape, dim]);
+  prepareLookup(rowsOf, indices);
   recorder.emit("embedding", { rows, vocabulary, dim, table, indices, y });
   recorder.derive([y], [table], ([gy]) => [
     [
@@ -32,6 +25,7 @@ export function embedding(rowsOf: Value, which: Value): Tensor {
         recorder.emit("embeddingGrad", { rows, vocabulary, dim, indices, gy, gtable });
         return gtable;
       },
+      () => ({ indices, values: gy as Tensor }),
     ],
   ]);
   return y;

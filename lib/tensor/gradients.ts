@@ -3,6 +3,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { add } from "./elementwise.js";
 import { type Derived, type Recorder, recording, type Value } from "./recorder.js";
+import { type RowContribution, refuseDense } from "./rows.js";
 import type { Tensor } from "./tensor.js";
 
 /**
@@ -12,13 +13,35 @@ import type { Tensor } from "./tensor.js";
  * overwrote after the loss had used it, a view that shares a part of a target.
  */
 export function gradients(loss: Tensor, targets: readonly Value[]): Tensor[] {
+  return rowGradients(loss, targets, []).dense;
+}
+
+/** Gradients, those of tables as what each lookup adds, in the order of use. */
+export interface RowGradients {
+  readonly dense: Tensor[];
+  readonly sparse: (readonly RowContribution[])[];
+}
+
+/**
+ * As `gradients`, and for each of `tables` what the lookups in the loss add to which of its rows: nothing of the size of
+ * the table is made.
+ * @throws ArgumentError for a table that the loss uses in an operation that is no lookup
+ */
+export function rowGradients(
+  loss: Tensor,
+  targets: readonly Value[],
+  tables: readonly Value[],
+): RowGradients {
   const recorder = recording("gradients");
   const { dtype, rank } = recorder.lift("gradients: 'loss'", loss);
   if (dtype !== "f32") throw new DTypeError({ argument: "gradients: 'loss'", got: dtype, accepted: "f32" });
   if (rank !== 0) {
     throw new ShapeError({ argument: "gradients: 'loss'", got: `${loss}`, accepted: "a scalar, shape []" });
   }
-  const wanted = targets.map((target) => recorder.lift("gradients: 'targets'", target));
+  const dense = targets.map((target) => recorder.lift("gradients: 'targets'", target));
+  const sparse = tables.map((table) => recorder.lift("gradients: 'tables'", table));
+  const contributions = new Map(sparse.map((table): [Tensor, RowContribution[]] => [table, []]));
+  const wanted = [...dense, ...sparse];
   checkTargets(wanted);
   const count = recorder.derived.length;
   const relevant = new Set<Tensor>(wanted);
@@ -35,18 +58,23 @@ export function gradients(loss: Tensor, targets: readonly Value[]): Tensor[] {
     for (const arg of derived.args) reached.add(arg);
     if (!derived.args.some((arg) => relevant.has(arg))) continue;
     const incoming = derived.results.map((result) => sums.get(result) ?? recorder.full(result.shape, 0));
-    for (const [arg, record] of derived.gradient(incoming)) {
+    for (const [arg, record, rows] of derived.gradient(incoming)) {
       if (!relevant.has(arg)) continue;
+      const list = contributions.get(arg);
+      if (list) {
+        list.unshift(rows ? rows() : refuseDense(arg));
+        continue;
+      }
       const [sum, gradient] = [sums.get(arg), record()];
       sums.set(arg, sum ? add(sum, gradient) : gradient);
     }
   }
   recorder.derived.length = count; // what the gradients record is not differentiated
-  return wanted.map((target) => {
-    const gradient = sums.get(target) ?? recorder.full(target.shape, 0);
+  const results = dense.map((target) => sums.get(target) ?? recorder.full(target.shape, 0));
+  const lists = sparse.map((table) => contributions.get(table) ?? []);
+  for (const gradient of [...results, ...lists.flat().map(({ values }) => values)])
     recorder.opaque.add(gradient);
-    return gradient;
-  });
+  return { dense: results, sparse: lists };
 }
 
 function refuse(got: string, accepted: string): never {

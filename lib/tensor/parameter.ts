@@ -3,6 +3,7 @@
 import { DeviceBuffer } from "../device/buffer.js";
 import type { Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import type { RowList } from "./rows.js";
 
 /** Element types of parameters. Those of models are f32; an optimizer's `step()` takes bf16 too. */
 export type ParameterType = "f32" | "bf16";
@@ -15,10 +16,16 @@ export class Parameter<D extends ParameterType = ParameterType> {
   /** Where the gradient is, in the type of the value; made by the optimizer if the user brings none. */
   grad: DeviceBuffer<D> | undefined;
 
-  constructor(name: string, value: DeviceBuffer<D>, grad?: DeviceBuffer<D>) {
+  /** Internal: records what has to happen to the rows in the list before a lookup reads them. */
+  beforeLookup: ((list: RowList) => void) | undefined;
+  /** Whether it is a table whose gradient is a list of rows: it lies in a block of its own. */
+  readonly sparse: boolean;
+
+  constructor(name: string, value: DeviceBuffer<D>, grad?: DeviceBuffer<D>, sparse = false) {
     this.name = name;
     this.value = value;
     this.grad = grad;
+    this.sparse = sparse;
   }
 
   get shape(): Shape {

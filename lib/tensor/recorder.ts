@@ -6,6 +6,7 @@ import { checkShape, type DType, type Shape, sameShape, sizeOf } from "../device
 import { type OpSchema, opSchema } from "../device/encode.js";
 import { ArgumentError, DTypeError, describe } from "../errors.js";
 import { Parameter } from "./parameter.js";
+import type { RowContribution } from "./rows.js";
 import { Memory, Tensor } from "./tensor.js";
 
 /** What operations take as a value: tensors, parameters, buffers; numbers where they are broadcast. */
@@ -22,8 +23,11 @@ export interface Span {
   readonly byteOffset: number;
 }
 
+/** An argument that has a gradient, how to record it and, of the table of a lookup, how to record it as rows. */
+export type ArgumentGradient = readonly [arg: Tensor, record: () => Tensor, rows?: () => RowContribution];
+
 /** For each argument that has a gradient, how to record it, given the gradients of the node's results. */
-export type Gradient = (gradients: readonly Tensor[]) => readonly (readonly [Tensor, () => Tensor])[];
+export type Gradient = (gradients: readonly Tensor[]) => readonly ArgumentGradient[];
 
 /** A recorded operation. */
 export interface Node {
@@ -160,6 +164,14 @@ export class Recorder {
       if (kind !== "in" && memory.external) this.written.set(memory.external.native, this.derived.length);
     }
     this.nodes.push({ op, fields, spans, at: callSite() });
+  }
+
+  /** Records an operation that writes memory but no value that was read before: a loss may have used it. */
+  refresh(name: string, fields: Record<string, NodeField>): void {
+    const written = new Map(this.written);
+    this.emit(name, fields);
+    this.written.clear();
+    for (const [block, place] of written) this.written.set(block, place);
   }
 
   /** Declares the derivative of results with respect to args. */

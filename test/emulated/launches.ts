@@ -3,6 +3,7 @@
 
 import type { Device, DeviceBuffer } from "../../lib/index.js";
 import { floats } from "../support/numbers.js";
+import { SPARSE_LAUNCHES } from "./sparse-launches.js";
 
 type Field = number | string | boolean | readonly number[];
 
@@ -14,7 +15,7 @@ export interface Launch {
   /** Elements of each f32 buffer; all are filled with numbers in [0.1, 1), so that none is NaN or a denormal. */
   readonly buffers: Readonly<Record<string, number>>;
   /** Buffers of another kind. */
-  readonly others?: Readonly<Record<string, Int32Array | Float64Array>>;
+  readonly others?: Readonly<Record<string, Int32Array | Float32Array | Float64Array>>;
 }
 
 const times = (shape: readonly number[]): number => shape.reduce((p, d) => p * d, 1);
@@ -240,7 +241,7 @@ const rest: Launch[] = [
   },
 ];
 
-export const LAUNCHES: readonly Launch[] = [...updates, ...rest, ...products];
+export const LAUNCHES: readonly Launch[] = [...updates, ...rest, ...SPARSE_LAUNCHES, ...products];
 
 /** Makes the buffers, and returns what enqueues the operation on them. */
 export function prepare(device: Device, { op, fields, buffers, others = {} }: Launch): () => void {

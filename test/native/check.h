@@ -78,6 +78,8 @@ void test_pool();
 void test_reduce();
 void test_softmax();
 void test_sums();
+void test_rows();
+void test_sparse();
 void test_update();
 
 }  // namespace adastep::test

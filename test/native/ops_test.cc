@@ -16,6 +16,8 @@ int main() {
   test_sums();
   test_packed();
   test_guard();
+  test_rows();
+  test_sparse();
   test_gemm();
   check_all_ops_seen();
   test_pool();

@@ -175,7 +175,7 @@ onEachDevice("state in less than 32 bits", (device) => {
           loss: crossEntropy,
           seed: 1,
         });
-        const { validation } = await trainer.fit(train, { epochs: 8, batchSize: 32, validation: test });
+        const { validation } = await trainer.fit(train, { epochs: 12, batchSize: 32, validation: test });
         accuracies.push(validation?.accuracy ?? 0);
       }
       const [whole, ...packed] = accuracies as [number, ...number[]];

@@ -34,6 +34,9 @@ int main(int count, char** names) {
                                   {"gemmLarge", gemm_large_cases},
                                   {"gemmHuge", gemm_huge_cases},
                                   {"update", update_cases},
+                                  {"sort", sort_cases},
+                                  {"sparse", sparse_cases},
+                                  {"bag", bag_cases},
                                   {"backend", backend_cases}};
   if (count == 2 && std::strcmp(names[1], "--list") == 0) {
     for (const Family& family : kFamilies) std::printf("%s\n", family.name);

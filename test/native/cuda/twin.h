@@ -101,6 +101,9 @@ void gemm_medium_cases(Report& report, Backend& cpu, Backend& cuda);
 void gemm_huge_cases(Report& report, Backend& cpu, Backend& cuda);
 void gemm_large_cases(Report& report, Backend& cpu, Backend& cuda);
 void update_cases(Report& report, Backend& cpu, Backend& cuda);
+void sort_cases(Report& report, Backend& cpu, Backend& cuda);
+void sparse_cases(Report& report, Backend& cpu, Backend& cuda);
+void bag_cases(Report& report, Backend& cpu, Backend& cuda);
 void backend_cases(Report& report, Backend& cpu, Backend& cuda);
 
 }  // namespace adastep::test
