@@ -144,6 +144,8 @@ export {
   type LearningRatePoint,
 } from "./train/lr-finder.js";
 export type { EvaluateOptions, RunOptions, TrainerOptions } from "./train/options.js";
+export { type OptimizerClass, type PlanCandidate, type PlanOptions, plan } from "./train/plan.js";
+export { type PlanBytes, type PlanChoice, type PlanRefusal, TrainingPlan } from "./train/plan-table.js";
 export type { Prediction } from "./train/predict.js";
 export { loadModel, saveModel } from "./train/save.js";
 export { type LoadedOptimizer, loadOptimizer, saveOptimizer } from "./train/save-optimizer.js";

@@ -104,6 +104,11 @@ export class Device {
     return new Device(await promised((done) => native.open(kind, index, threads, level, limit, done)));
   }
 
+  /** Internal: a device over something that stands for a native one. */
+  static over(native: NativeDevice): Device {
+    return new Device(native);
+  }
+
   /** `"cpu"` or `"cuda"`. */
   get kind(): "cpu" | "cuda" {
     return this.info.kind;

@@ -44,6 +44,33 @@ export interface PlacementOptions {
 const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that vector loads are aligned
 
 /**
+ * Gives declared parameters memory, zero: the dense ones in one contiguous arena, each sparse table in a block of its own.
+ * Returns what has to be disposed.
+ */
+export function place(
+  device: Device,
+  entries: readonly (readonly [name: string, declared: Declared])[],
+): DeviceBuffer<"f32">[] {
+  const dense = entries.filter(([, { sparse }]) => !sparse && !EXACT_MEMORY);
+  const starts = new Map<Declared, number>();
+  let total = 0;
+  for (const [, declared] of dense) {
+    starts.set(declared, total);
+    total += Math.ceil(countOf(declared.shape) / PAD) * PAD;
+  }
+  const arena = device.alloc("f32", [total]);
+  const owned = [arena];
+  for (const [name, declared] of entries) {
+    const start = starts.get(declared);
+    const value =
+      start === undefined ? device.alloc("f32", declared.shape) : arena.view(start, declared.shape);
+    if (start === undefined) owned.push(value);
+    declared.placed = new Parameter(name, value, undefined, declared.sparse);
+  }
+  return owned;
+}
+
+/**
  * The base of models. A subclass declares parameters and submodules as fields and says what `forward` records:
  *
  * ```ts
@@ -109,24 +136,10 @@ export abstract class Module {
         accepted: "a new model",
       });
     }
-    const dense = entries.filter(([, { sparse }]) => !sparse && !EXACT_MEMORY);
-    const starts = new Map<Declared, number>();
-    let total = 0;
-    for (const [, declared] of dense) {
-      starts.set(declared, total);
-      total += Math.ceil(countOf(declared.shape) / PAD) * PAD;
-    }
-    const arena = device.alloc("f32", [total]);
-    const owned = [arena];
-    entries.forEach(([name, declared], stream) => {
-      const start = starts.get(declared);
-      const value =
-        start === undefined ? device.alloc("f32", declared.shape) : arena.view(start, declared.shape);
-      if (start === undefined) owned.push(value);
-      declared.init(value, { seed, stream });
-      declared.placed = new Parameter(name, value, undefined, declared.sparse);
+    this.#owned = place(device, entries);
+    entries.forEach(([, { init, parameter }], stream) => {
+      init(parameter.value, { seed, stream });
     });
-    this.#owned = owned;
     return this;
   }
 

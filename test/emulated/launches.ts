@@ -1,6 +1,7 @@
 // A fixed set of launches that together use every kernel: what the counter table shows and the counter tests hold to
 // exact figures. Sizes are multiples of every tile, so that the figures have no remainders in them.
 
+import { RULES as SCHEMA, STEP } from "../../lib/device/encode.js";
 import type { Device, DeviceBuffer } from "../../lib/index.js";
 import { floats } from "../support/numbers.js";
 import { SPARSE_LAUNCHES } from "./sparse-launches.js";
@@ -15,61 +16,220 @@ export interface Launch {
   /** Elements of each f32 buffer; all are filled with numbers in [0.1, 1), so that none is NaN or a denormal. */
   readonly buffers: Readonly<Record<string, number>>;
   /** Buffers of another kind. */
-  readonly others?: Readonly<Record<string, Int32Array | Float32Array | Float64Array>>;
+  readonly others?: Readonly<Record<string, Int32Array | Float32Array | Float64Array | Uint8Array>>;
 }
 
 const times = (shape: readonly number[]): number => shape.reduce((p, d) => p * d, 1);
 
-/** Rules with their hyper-parameters, and how many scalars (`step`) a step has and how many states a parameter. */
+/** Rules with their hyper-parameters, and how many running scalars they have and how many states a parameter. */
 export const RULES = [
-  { rule: "sgd", kernel: "adastep_update_Sgd", hyper: [0.1, 0.01, 0], running: 1, states: 0 },
+  { rule: "sgd", kernel: "adastep_update_Sgd", hyper: [0.1, 0.01, 0, 0], running: 1, states: 0 },
   {
     rule: "sgdMomentum",
     kernel: "adastep_update_SgdMomentum",
-    hyper: [0.1, 0.01, 0, 0.9, 0, 0],
+    hyper: [0.1, 0.01, 0, 0, 0.9, 0, 0, 0],
     running: 1,
     states: 1,
   },
   {
     rule: "adagrad",
     kernel: "adastep_update_AdaGrad",
-    hyper: [0.1, 0.01, 0, 0.1, 1e-10],
+    hyper: [0.1, 0.01, 0, 0, 0.1, 1e-10, 0, 0],
     running: 1,
     states: 1,
   },
   {
     rule: "adam",
     kernel: "adastep_update_Adam",
-    hyper: [1e-3, 0.01, 0, 0.9, 0.999, 1e-8, 0],
+    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0],
     running: 3,
+    states: 2,
+  },
+  {
+    rule: "amsgrad",
+    kernel: "adastep_update_Amsgrad",
+    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0, 0],
+    running: 3,
+    states: 3,
+  },
+  {
+    rule: "rmsprop",
+    kernel: "adastep_update_Rmsprop",
+    hyper: [0.01, 0.01, 0, 0, 0.99, 0, 1e-8, 0, 0],
+    running: 1,
+    states: 1,
+  },
+  {
+    rule: "rmspropMomentum",
+    kernel: "adastep_update_RmspropMomentum",
+    hyper: [0.01, 0.01, 0, 0, 0.9, 0.9, 1e-7, 1, 1],
+    running: 1,
+    states: 2,
+  },
+  {
+    rule: "rmspropCentered",
+    kernel: "adastep_update_RmspropCentered",
+    hyper: [0.01, 0.01, 0, 0, 0.9, 0, 1e-7, 1, 1],
+    running: 1,
+    states: 2,
+  },
+  {
+    rule: "rmspropCenteredMomentum",
+    kernel: "adastep_update_RmspropCenteredMomentum",
+    hyper: [0.01, 0.01, 0, 0, 0.99, 0.9, 1e-8, 0, 0],
+    running: 1,
+    states: 3,
+  },
+  {
+    rule: "adadelta",
+    kernel: "adastep_update_Adadelta",
+    hyper: [1, 0.01, 0, 0, 0.9, 1e-6],
+    running: 1,
+    states: 2,
+  },
+  {
+    rule: "adamax",
+    kernel: "adastep_update_Adamax",
+    hyper: [2e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0],
+    running: 2,
+    states: 2,
+  },
+  {
+    rule: "nadam",
+    kernel: "adastep_update_NAdam",
+    hyper: [2e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0.9998],
+    running: 4,
+    states: 2,
+  },
+  {
+    rule: "radam",
+    kernel: "adastep_update_RAdam",
+    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 1],
+    running: 3,
+    states: 2,
+  },
+  {
+    rule: "lion",
+    kernel: "adastep_update_Lion",
+    hyper: [1e-4, 0.01, 0, 1, 0.9, 0.99],
+    running: 1,
+    states: 1,
+  },
+  {
+    rule: "scheduleFreeAdamW",
+    kernel: "adastep_update_ScheduleFreeAdamW",
+    hyper: [2.5e-3, 0.01, 0, 0.9, 0.999, 1e-8, 0, 0, 2],
+    running: 4,
     states: 2,
   },
 ] as const;
 
-/** Parameters of an update; a multiple of what 64 blocks of 256 threads take at once. */
+/** Parameters of an update: a tile for each of 128 warps. */
 export const UPDATED = 131072;
+/** Tiles that an update of UPDATED parameters has. */
+export const TILES = UPDATED / STEP.tile;
 
-const updates: Launch[] = RULES.flatMap(({ rule, hyper, running, states }) => [
+/** One parameter of UPDATED elements, as core/segment.h has it. */
+const segments = new Uint8Array(BigInt64Array.of(0n, BigInt(UPDATED), 0n, 0n, 0n, 0n).buffer);
+
+/** Floats of a group's row of prepared scalars. */
+export const rowOf = (rule: string): number => STEP.rowHead + (SCHEMA.get(rule)?.step ?? Number.NaN);
+
+/** The control words of core/settings.h, then rows of 0.5. */
+function prepared(rule: string, words: { watch?: number; snapshot?: number } = {}): Float32Array {
+  const { watch = 0, snapshot = 0 } = words;
+  const control = [0, watch, 1, Number.POSITIVE_INFINITY, 0.5, snapshot, 1, 1];
+  return Float32Array.from([...control, ...new Array<number>(rowOf(rule)).fill(0.5)]);
+}
+
+const tiles = { count: 1, firstTile: 0, tiles: TILES, tilesInAll: TILES };
+const sized = { pSize: UPDATED, gSize: UPDATED, stateSize: UPDATED };
+
+/** An update of UPDATED parameters by one rule. */
+export function updateLaunch(
+  { rule, states }: { readonly rule: string; readonly states: number },
+  { dtype = "f32", stateType = "f32", watch = 0 } = {},
+): Launch {
+  const bytes = { f32: 4, bf16: 2, u8: 1 } as Record<string, number>;
+  const perState = Array.from({ length: states }, (_, s) => s);
+  const raw = (type: string): Uint8Array => new Uint8Array((bytes[type] as number) * UPDATED).fill(0x3b);
+  return {
+    op: "update",
+    size: `${UPDATED} ${dtype}, ${stateType} states${watch > 0 ? `, watch level ${watch}` : ""}`,
+    fields: {
+      ...{ rule, measure: false, dtype, stateType, groups: 1, firstSegment: 0, seed: 1 },
+      ...tiles,
+      ...sized,
+    },
+    buffers: {
+      partial: STEP.sums * TILES,
+      ...(dtype === "f32" ? { g: UPDATED, p: UPDATED } : {}),
+      ...(stateType === "f32" ? Object.fromEntries(perState.map((s) => [`state${s}`, UPDATED])) : {}),
+      ...(stateType === "u8"
+        ? Object.fromEntries(perState.map((s) => [`largest${s}`, UPDATED / STEP.scaleBlock]))
+        : {}),
+    },
+    others: {
+      segments,
+      prepared: prepared(rule, { watch }),
+      ...(dtype === "f32" ? {} : { g: raw(dtype), p: raw(dtype) }),
+      ...(stateType === "f32" ? {} : Object.fromEntries(perState.map((s) => [`state${s}`, raw(stateType)]))),
+    },
+  };
+}
+
+const updates: Launch[] = RULES.flatMap((each) => [
   {
     op: "advance",
-    size: rule,
-    fields: { rule, maxNorm: 0 },
-    buffers: { prepared: 16 },
-    others: { hyper: Float64Array.from(hyper), running: new Float64Array(running).fill(running > 1 ? 1 : 0) },
-  },
-  {
-    op: "update",
-    size: `${UPDATED}`,
-    fields: { rule, n: UPDATED },
-    buffers: {
-      prepared: 16,
-      g: UPDATED,
-      p: UPDATED,
-      ...(states > 0 ? { state0: UPDATED } : {}),
-      ...(states > 1 ? { state1: UPDATED } : {}),
+    size: each.rule,
+    fields: { rule: each.rule, groups: 1, slots: 0 },
+    buffers: { norm: 1 },
+    others: {
+      hyper: Float64Array.from(each.hyper),
+      running: new Float64Array(each.running).fill(each.running > 1 ? 1 : 0),
+      settings: new Float64Array(STEP.settings),
+      guard: new Float64Array(STEP.guard).fill(1),
+      prepared: prepared(each.rule),
     },
   },
+  updateLaunch(each),
 ]);
+
+const sums = { partial: STEP.sums * TILES, sums: STEP.sums, totals: STEP.sums };
+const around: Launch[] = [
+  {
+    op: "gradientSums",
+    size: `${UPDATED}`,
+    fields: { dtype: "f32", ...tiles, gSize: UPDATED },
+    buffers: { g: UPDATED, partial: STEP.sums * TILES },
+    others: { segments },
+  },
+  {
+    op: "foldSums",
+    size: `${TILES} tiles`,
+    fields: { count: 1, tilesInAll: TILES, columns: STEP.sums },
+    buffers: sums,
+    others: { segments },
+  },
+  {
+    op: "settle",
+    size: "1 segment",
+    fields: { fn: "trustRatio", rule: "adam", count: 1, groups: 1, limit: 1 },
+    buffers: { sums: STEP.sums, factors: 1 },
+    others: { segments, prepared: prepared("adam") },
+  },
+  {
+    op: "snapshot",
+    size: `${UPDATED} words`,
+    fields: { bytes: 4 * UPDATED, slots: 1 },
+    buffers: {},
+    others: {
+      prepared: prepared("adam", { snapshot: 1 }),
+      data: new Uint8Array(4 * UPDATED),
+      ring: new Uint8Array(4 * UPDATED),
+    },
+  },
+];
 
 export interface Product {
   readonly m: number;
@@ -241,7 +401,7 @@ const rest: Launch[] = [
   },
 ];
 
-export const LAUNCHES: readonly Launch[] = [...updates, ...rest, ...SPARSE_LAUNCHES, ...products];
+export const LAUNCHES: readonly Launch[] = [...updates, ...around, ...rest, ...SPARSE_LAUNCHES, ...products];
 
 /** Makes the buffers, and returns what enqueues the operation on them. */
 export function prepare(device: Device, { op, fields, buffers, others = {} }: Launch): () => void {

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 
 #include "core/ops/gemm.h"
+#include "core/ops/update.h"
 #include "cuda/kernels/interface.h"
 #include "driver/module.h"
 #include "exec/launch.h"
@@ -21,15 +23,9 @@ namespace {
 
 constexpr int kRepetitions = 5;
 
-// As core/ops/update.h has it; the header itself needs the rules and their numerics.
-struct Update {
-  i32 rule;
-  i64 n;
-  u64 prepared, g, p, state[2];
-};
-
-u64 upload(const std::vector<f32>& values) {
-  u64 bytes = values.size() * sizeof(f32), at = Arena::instance().allocate(bytes, Allocation::kDevice);
+template <class T>
+u64 upload(const std::vector<T>& values) {
+  u64 bytes = values.size() * sizeof(T), at = Arena::instance().allocate(bytes, Allocation::kDevice);
   std::memcpy(reinterpret_cast<void*>(at), values.data(), bytes);
   Arena::instance().markWritten(at, bytes);
   return at;
@@ -73,12 +69,29 @@ Case gemmCase(const char* name, const char* kernel, u32 tile, u32 block) {
   return {name, "gemm", kernel, static_cast<u32>(n / tile * (n / tile)), block, packed(op, aligned)};
 }
 
+template <class T>
+T* at(u64 address) {
+  return reinterpret_cast<T*>(address);
+}
+
+// AdamW over one parameter, at a step that sums its gradient.
 Case adamCase() {
   constexpr i64 n = i64{1} << 22;
-  Update op{};
-  op.n = n;
-  op.prepared = upload({1, 0, .99f, .9f, .1f, .999f, .001f, 1e-3f, 1.5f, 1e-8f});
-  for (u64* span : {&op.g, &op.p, &op.state[0], &op.state[1]}) *span = upload(numbers(n));
+  adastep::Update op{};
+  op.rule = adastep::RuleId::kAdam;
+  op.count = op.groups = 1, op.tiles = op.tiles_in_all = n / adastep::kTile;
+  op.p_size = op.g_size = op.state_size = n;
+  op.segments.data = at<i64>(upload(std::vector<i64>{0, n, 0, 0, 0, 0}));
+  const adastep::Control control{0, 1, 1, INFINITY, 0, 0, 1, 1};
+  std::vector<f32> prepared(adastep::kControlWords);
+  std::memcpy(prepared.data(), &control, sizeof control);
+  for (f32 word : {1.f, 1e-3f, 0.f, .99f, .9f, .1f, .999f, .001f, 1e-3f, 1.5f, 1e-8f})
+    prepared.push_back(word);
+  op.prepared.data = at<f32>(upload(prepared));
+  op.g.data = at<adastep::Raw>(upload(numbers(n)));
+  for (adastep::Raw** span : {&op.p.data, &op.state[0].data, &op.state[1].data})
+    *span = at<adastep::Raw>(upload(numbers(n)));
+  op.partial.data = at<f32>(upload(std::vector<f32>(adastep::kSums * n / adastep::kTile)));
   return {"AdamW, 4.19 M parameters", "update", "adastep_update_Adam", 64, adastep::kThreads, packed(op)};
 }
 
