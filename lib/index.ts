@@ -54,6 +54,7 @@ export type {
   GuardOptions,
   LossScaleOptions,
 } from "./optim/guard.js";
+export { LAMB, type LAMBOptions } from "./optim/lamb.js";
 export { Lion, type LionOptions } from "./optim/lion.js";
 export type { OptimizerBytes } from "./optim/memory.js";
 export { NAdam, type NAdamOptions } from "./optim/nadam.js";

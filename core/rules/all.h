@@ -5,6 +5,7 @@
 #include "core/rules/adagrad.h"
 #include "core/rules/adam.h"
 #include "core/rules/adamax.h"
+#include "core/rules/lamb.h"
 #include "core/rules/lion.h"
 #include "core/rules/nadam.h"
 #include "core/rules/radam.h"
@@ -27,6 +28,7 @@
   X(Adamax, "adamax", "exp_avg exp_inf")                                                       \
   X(NAdam, "nadam", "exp_avg exp_avg_sq")                                                      \
   X(RAdam, "radam", "exp_avg exp_avg_sq")                                                      \
+  X(Lamb, "lamb", "exp_avg exp_avg_sq")                                                        \
   X(Lion, "lion", "exp_avg")                                                                   \
   X(ScheduleFreeAdamW, "scheduleFreeAdamW", "z exp_avg_sq")
 

@@ -109,6 +109,13 @@ export const RULES = [
     states: 2,
   },
   {
+    rule: "lamb",
+    kernel: "adastep_update_Lamb",
+    hyper: [1e-3, 0.01, 0, 0.9, 0.999, 1e-6],
+    running: 3,
+    states: 2,
+  },
+  {
     rule: "lion",
     kernel: "adastep_update_Lion",
     hyper: [1e-4, 0.01, 0, 1, 0.9, 0.99],

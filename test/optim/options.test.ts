@@ -27,6 +27,7 @@ const WRONG: Readonly<Record<ClassName, Readonly<Record<string, readonly unknown
   NAdam: { decoupled: FLAGS, betas: BETAS, eps: NUMBERS, momentumDecay: [-1, Number.NaN, "1", null] },
   RAdam: { decoupled: FLAGS, betas: BETAS, eps: NUMBERS },
   Lion: { decoupled: FLAGS, betas: BETAS },
+  LAMB: { betas: BETAS, eps: NUMBERS },
   ScheduleFreeAdamW: {
     betas: [...BETAS, [0, 0.9]],
     eps: NUMBERS,

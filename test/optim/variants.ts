@@ -7,6 +7,7 @@ import {
   Adamax,
   AdamW,
   type Device,
+  LAMB,
   Lion,
   NAdam,
   type Optimizer,
@@ -29,6 +30,7 @@ export const CLASSES = {
   NAdam,
   RAdam,
   Lion,
+  LAMB,
   ScheduleFreeAdamW,
 } as const;
 
@@ -71,6 +73,7 @@ export const VARIANTS: readonly Variant[] = [
   ...dialects("Adamax", {}, ...ALL),
   ...dialects("NAdam", {}, ...ALL),
   ...dialects("RAdam", {}, "torch", "optax"),
+  ...dialects("LAMB", { weightDecay: 0.1 }, "torch"),
   ...dialects("Lion", {}, ...ALL),
   ...dialects("ScheduleFreeAdamW", { warmupSteps: 3 }, "torch"),
   ...dialects("ScheduleFreeAdamW", { r: 1.5, weightLrPower: 0 }, "torch"),
