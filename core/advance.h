@@ -14,6 +14,14 @@ ADASTEP_HD void read_words(Struct& to, const Word* from) {
   for (unsigned i = 0; i < sizeof words / sizeof(Word); i++) words[i] = from[i];
   __builtin_memcpy(&to, words, sizeof to);
 }
+// read_words as a type: what reads the scalars of a tile can be chosen. A warp shares one request
+// (cuda/kernels/tree.cuh).
+struct ReadWords {
+  template <class Struct, class Word>
+  ADASTEP_HD void operator()(Struct& to, const Word* from) const {
+    read_words(to, from);
+  }
+};
 template <class Struct, class Word>
 ADASTEP_HD void write_words(Word* to, const Struct& from) {
   Word words[sizeof(Struct) / sizeof(Word)];

@@ -28,20 +28,26 @@ ADASTEP_HD int64_t segment_of(const int64_t* table, int64_t count, int64_t tile)
   return low;
 }
 
+// Tiles of a segment of any length, even one that cannot be.
+ADASTEP_HD int64_t tiles_of(int64_t length) { return length > 0 ? (length - 1) / kTile + 1 : 0; }
+
 ADASTEP_HD bool inside(int64_t start, int64_t length, int64_t size) {
   return start >= 0 && length >= 0 && length <= size && start <= size - length;
 }
 
-// Tile `index` of those that start at `first_tile`, out of `count` segments.
-ADASTEP_HD Tile tile_of(const int64_t* table, int64_t count, int64_t first_tile, int64_t index) {
+// Tile `index` of those that start at `first_tile`, out of `count` segments, if its segment is one that
+// `fits`.
+template <class Read, class Fits>
+ADASTEP_HD Tile tile_of(const int64_t* table, int64_t count, int64_t first_tile, int64_t index,
+                        const Read& read, const Fits& fits) {
   Tile tile = {0, 0, 0, 0, 0, first_tile + index, 0};
   if (count == 0) return tile;
   tile.segment = segment_of(table, count, tile.row);
   Segment segment;
-  const int64_t* const words = table + tile.segment * kSegmentWords;
-  segment = {words[0], words[1], words[2], words[3], words[4], words[5]};
-  const int64_t first = (tile.row - segment.first_tile) * kTile, left = segment.length - first;
-  if (first < 0 || left <= 0) return tile;
+  read(segment, table + tile.segment * kSegmentWords);
+  const int64_t before = segment.first_tile < 0 ? -1 : tile.row - segment.first_tile;
+  if (before < 0 || before >= tiles_of(segment.length) || !fits(segment)) return tile;
+  const int64_t first = before * kTile, left = segment.length - first;
   tile.n = static_cast<int>(left < kTile ? left : kTile);
   tile.group = segment.group;
   tile.p = segment.p + first;
@@ -49,17 +55,18 @@ ADASTEP_HD Tile tile_of(const int64_t* table, int64_t count, int64_t first_tile,
   tile.state = segment.state + first;
   return tile;
 }
-ADASTEP_HD Tile tile_of(const Update& op, int64_t index) {
-  Tile tile = tile_of(op.segments.data, op.count, op.first_tile, index);
-  const bool fits = inside(tile.p, tile.n, op.p_size) && inside(tile.g, tile.n, op.g_size) &&
-                    inside(tile.state, tile.n, op.state_size) && inside(tile.group, 1, op.groups);
-  if (!fits) tile.n = 0;
-  return tile;
+template <class Read>
+ADASTEP_HD Tile tile_of(const Update& op, int64_t index, const Read& read) {
+  return tile_of(op.segments.data, op.count, op.first_tile, index, read, [&op](const Segment& segment) {
+    const int64_t length = segment.length;
+    return inside(segment.p, length, op.p_size) && inside(segment.g, length, op.g_size) &&
+           inside(segment.state, length, op.state_size) && inside(segment.group, 1, op.groups);
+  });
 }
-ADASTEP_HD Tile tile_of(const GradientSums& op, int64_t index) {
-  Tile tile = tile_of(op.segments.data, op.count, op.first_tile, index);
-  if (!inside(tile.g, tile.n, op.g_size)) tile.n = 0;
-  return tile;
+template <class Read>
+ADASTEP_HD Tile tile_of(const GradientSums& op, int64_t index, const Read& read) {
+  return tile_of(op.segments.data, op.count, op.first_tile, index, read,
+                 [&op](const Segment& segment) { return inside(segment.g, segment.length, op.g_size); });
 }
 
 // Whether the length of a rule's update is decided by its direction: LAMB says kTrust.
@@ -78,14 +85,19 @@ struct Prepared {
   float unscale, clip_value, factor, scale;
   typename Rule::template Step<float> step;
 
-  ADASTEP_HD Prepared(const Update& op, const Control& control, const Tile& tile)
+  template <class Read>
+  ADASTEP_HD Prepared(const Update& op, const Control& control, const Tile& tile, const Read& read)
       : unscale(control.unscale), clip_value(control.clip_value) {
-    const float* const row = op.prepared.data + kControlWords +
-                             tile.group * static_cast<int64_t>(kRowHead + sizeof step / sizeof(float));
+    struct Row {
+      float head[kRowHead];
+      typename Rule::template Step<float> step;
+    } row;
+    read(row,
+         op.prepared.data + kControlWords + tile.group * static_cast<int64_t>(sizeof row / sizeof(float)));
     const int64_t segment = op.first_segment + tile.segment;
-    factor = op.factors.data ? row[0] * op.factors.data[segment] : row[0];
+    factor = op.factors.data ? row.head[0] * op.factors.data[segment] : row.head[0];
     scale = op.scales.data ? op.scales.data[segment] : 1.0f;
-    read_words(step, row + kRowHead);
+    step = row.step;
     if constexpr (is_trusted<Rule>(0)) {
       if (op.measure) step.lr = 1.0f;  // what is measured is the direction, whose length decides on lr
     }
@@ -107,14 +119,19 @@ struct Prepared {
 struct Seen {
   float terms[kSums];
 };
+// Of these, what is known of a gradient alone.
+ADASTEP_HD Seen watch_gradient(float g) {
+  Seen seen = {};
+  seen.terms[0] = g * g;
+  seen.terms[1] = g - g == 0.0f ? 0.0f : 1.0f;
+  return seen;
+}
 template <class Rule>
 ADASTEP_HD Seen watch(float before, float after, float g, float direction, float second) {
   const float delta = after - before;
   const bool directed = direction != 0.0f && g != 0.0f;
   const bool agrees = directed && (direction > 0.0f) == (g > 0.0f);
-  Seen seen = {};
-  seen.terms[0] = g * g;
-  seen.terms[1] = g - g == 0.0f ? 0.0f : 1.0f;
+  Seen seen = watch_gradient(g);
   seen.terms[2] = before * before;
   seen.terms[3] = delta * delta;
   seen.terms[4] = Rule::kDirection >= 0 && agrees ? 1.0f : 0.0f;
@@ -130,14 +147,11 @@ ADASTEP_HD float fold_quad(const float* t, bool largest) {
   return largest ? max_(max_(t[0], t[2]), max_(t[1], t[3])) : (t[0] + t[2]) + (t[1] + t[3]);
 }
 
-// What stochastic rounding draws: 16 bits for each of two uses per element, four elements to a call. `place`
-// is that of the first element among the states, a multiple of 4 within its segment.
+// What stochastic rounding draws for four elements. `place` is that of the first among the states, a multiple
+// of 4 within its segment.
 constexpr uint32_t kDrawStates = 0, kDrawParameters = 1;
 ADASTEP_HD Philox draw(const Update& op, const Control& control, uint32_t stream, int64_t place) {
   return philox(static_cast<uint64_t>(op.seed), static_cast<uint64_t>(place), stream, control.attempt);
-}
-ADASTEP_HD uint32_t random_bits(const Philox& drawn, int element, int use) {
-  return drawn.word[element] >> (16 * use) & 0xffff;
 }
 
 }  // namespace ADASTEP_NUMERICS

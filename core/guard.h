@@ -8,15 +8,19 @@
 namespace adastep {
 namespace ADASTEP_NUMERICS {
 
-// Spread below which a window is not believed to be, in parts of the median: a window of equal values would
-// call any other one a spike.
+// Spread below which a window is not believed to be, in parts of its median or of the first value that was
+// seen, whichever is larger. A window of equal values would call any other one a spike; and late in a run,
+// when losses are small, one that is ten times the others is a hard batch, not a step that went too far: what
+// went too far is what comes near to where the run started.
 constexpr double kLossFloor = 0.1, kNormFloor = 0.5;
 
 ADASTEP_HD bool finite_(double x) { return x - x == 0.0; }
 
+ADASTEP_HD double magnitude(double x) { return x < 0 ? -x : x; }
+
 // The value above which x would be a spike: median + threshold * spread. `seen` values, the last kWindow
 // kept; `sorted` is room for as many.
-ADASTEP_HD double spike_limit(const double* window, double seen, double threshold, double floor,
+ADASTEP_HD double spike_limit(const double* window, double seen, double first, double threshold, double floor,
                               double* sorted) {
   const int n = seen < kWindow ? static_cast<int>(seen) : kWindow;
   for (int i = 0; i < n; i++) {  // by insertion: n is small, and one thread does it
@@ -32,11 +36,13 @@ ADASTEP_HD double spike_limit(const double* window, double seen, double threshol
     const bool left = low >= 0 && (high >= n || median - sorted[low] <= sorted[high] - median);
     distance = left ? median - sorted[low--] : sorted[high++] - median;
   }
-  const double spread = 1.4826 * distance, least = floor * (median < 0 ? -median : median);
+  const double level = magnitude(median) > magnitude(first) ? magnitude(median) : magnitude(first);
+  const double spread = 1.4826 * distance, least = floor * level;
   return median + threshold * (spread > least ? spread : least);
 }
 
-ADASTEP_HD void remember(double* window, double& seen, double value) {
+ADASTEP_HD void remember(double* window, double& seen, double& first, double value) {
+  if (seen == 0) first = value;
   window[static_cast<int64_t>(seen) % kWindow] = value;
   seen += 1;
 }
@@ -54,16 +60,19 @@ ADASTEP_HD Verdict judge(const Settings& settings, const Guard& guard, double no
   if (loss && !finite_(*loss)) return {Cause::kNonFiniteLoss, *loss, infinity};
   if (settings.spike == 0) return {Cause::kNone, 0, 0};
   if (loss && guard.losses >= settings.history) {
-    const double limit = spike_limit(guard.loss, guard.losses, settings.threshold, kLossFloor, room);
+    const double limit =
+        spike_limit(guard.loss, guard.losses, guard.first_loss, settings.threshold, kLossFloor, room);
     if (*loss > limit) return {Cause::kLossSpike, *loss, limit};
   }
   if (guard.norms >= settings.history) {
-    const double limit = spike_limit(guard.norm, guard.norms, settings.threshold, kNormFloor, room);
+    const double limit =
+        spike_limit(guard.norm, guard.norms, guard.first_norm, settings.threshold, kNormFloor, room);
     if (norm > limit) return {Cause::kNormSpike, norm, limit};
   }
   return {Cause::kNone, 0, 0};
 }
 
+// (What was spoilt before a step backed off looks like a spike for a while.)
 ADASTEP_HD bool is_spike(Cause cause) { return cause == Cause::kLossSpike || cause == Cause::kNormSpike; }
 
 // The action that the settings want, made possible: nothing can be clipped that is not finite, nor rolled
@@ -73,6 +82,7 @@ ADASTEP_HD Action action_on(const Settings& settings, const Guard& guard, Cause 
   const Action wanted =
       static_cast<Action>(static_cast<int32_t>(is_spike(cause) ? settings.spike : settings.non_finite));
   if (wanted == Action::kRollBack && guard.kept < 1) return Action::kSkip;
+  if (wanted == Action::kBackOff && guard.cooling > 0) return is_spike(cause) ? Action::kNone : Action::kSkip;
   if (wanted == Action::kClip && cause != Cause::kNormSpike) return Action::kSkip;
   return wanted;
 }
@@ -112,6 +122,7 @@ struct Plan {
 ADASTEP_HD Plan decide(const Settings& settings, Guard& guard, int64_t slots, double norm, const float* loss,
                        double* room) {
   guard.attempts += 1;
+  if (guard.cooling > 0) guard.cooling -= 1;
   Plan plan = {false, settings.max_norm, -1, -1};
   const Verdict verdict = judge(settings, guard, norm, loss, room);
   const bool finite = verdict.cause == Cause::kNone || is_spike(verdict.cause);
@@ -122,6 +133,7 @@ ADASTEP_HD Plan decide(const Settings& settings, Guard& guard, int64_t slots, do
   } else {
     if (verdict.cause == Cause::kNone) guard.spikes = 0;
     const Action action = action_on(settings, guard, verdict.cause);
+    if (action == Action::kBackOff) guard.cooling = kCooling;
     if (action == Action::kClip) plan.max_norm = verdict.limit;
     if (action == Action::kBackOff || action == Action::kRollBack) guard.lr_factor *= settings.back_off;
     plan.skip =
@@ -140,8 +152,8 @@ ADASTEP_HD Plan decide(const Settings& settings, Guard& guard, int64_t slots, do
 
   guard.accepted += 1;
   if (verdict.cause != Cause::kNone) return plan;
-  remember(guard.norm, guard.norms, norm);
-  if (loss) remember(guard.loss, guard.losses, *loss);
+  remember(guard.norm, guard.norms, guard.first_norm, norm);
+  if (loss) remember(guard.loss, guard.losses, guard.first_loss, *loss);
   const double recovered = guard.lr_factor * settings.recovery;
   guard.lr_factor = recovered > 1 ? 1 : recovered;
   if (slots > 0 && --guard.until_snapshot < 0) {

@@ -1,20 +1,25 @@
 // Numbers in less than 32 bits: bf16, and 8 bits relative to the largest of a block. Stochastic rounding
 // keeps means: without it a sum of squares stops growing at 256 in bf16, and a running mean stops decaying.
 #pragma once
-#include "core/numerics.h"
+#include "core/philox.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
 
+// 16 random bits for each of two uses of an element, of four elements to a call of philox.
+ADASTEP_HD uint32_t random_bits(const Philox& drawn, int element, int use) {
+  return drawn.word[element] >> (16 * use) & 0xffff;
+}
+
 ADASTEP_HD float bf16_decode(uint16_t code) { return float_of(static_cast<uint32_t>(code) << 16); }
 
-// Up with the probability of what is cut off; `random` is uniform in 0 .. 2^16 - 1. Infinity stays, NaN is
-// quiet.
+// Up with the probability of what is cut off; `random` is uniform in 0 .. 2^16 - 1. Infinity stays; NaN is
+// the same one, whatever made it.
 ADASTEP_HD uint16_t bf16_stochastic(float x, uint32_t random) {
   const uint32_t bits = bits_of(x);
   const bool special = (bits & 0x7f800000u) == 0x7f800000u;
-  const uint32_t quiet = (bits & 0x007fffffu) != 0 ? 0x00400000u : 0;
-  return static_cast<uint16_t>((special ? bits | quiet : bits + random) >> 16);
+  const uint32_t code = (special ? bits : bits + random) >> 16;
+  return static_cast<uint16_t>(x != x ? 0x7fc0u : code);
 }
 
 // 8 bits as a small float of 3 mantissa bits, relative to the largest of its block, which has the code of 1:

@@ -18,7 +18,7 @@ constexpr int kSegmentWords = sizeof(Segment) / sizeof(int64_t);
 // what is watched is over one tile.
 constexpr int64_t kTile = 1024;
 // Elements that share a scale where states are kept in 8 bits.
-constexpr int64_t kScaleBlock = 256;
+constexpr int64_t kScaleBlock = 128;
 
 // What is summed over a tile, a segment and over all, in this order; the last is a maximum.
 enum class Sum : int32_t {

@@ -35,8 +35,9 @@ struct Settings {
 };
 constexpr int kSettingsWords = sizeof(Settings) / sizeof(double);
 
-constexpr int kWindow = 64;  // accepted steps whose loss and norm the guard remembers
-constexpr int kLog = 64;     // decisions that it remembers
+constexpr int kWindow = 64;   // accepted steps whose loss and norm the guard remembers
+constexpr int kCooling = 10;  // steps that a lower learning rate is given to show itself
+constexpr int kLog = 64;      // decisions that it remembers
 
 // One decision. Doubles.
 struct Decision {
@@ -53,13 +54,15 @@ struct Guard {
   double accepted;   // of them, those that were taken
   double lr_factor;  // 1, or less after it backed off
   double loss_scale;
-  double good;            // finite steps since the loss scale changed
-  double spikes;          // in a row
-  double snapshots;       // where the next is saved, counted without end: slot snapshots % slots
-  double kept;            // of the ring's slots, those that can be restored
-  double until_snapshot;  // good steps until the next
-  double decisions;       // logged so far
-  double norms, losses;   // how many the windows have seen since they were emptied
+  double good;                    // finite steps since the loss scale changed
+  double spikes;                  // in a row
+  double snapshots;               // where the next is saved, counted without end: slot snapshots % slots
+  double kept;                    // of the ring's slots, those that can be restored
+  double until_snapshot;          // good steps until the next
+  double decisions;               // logged so far
+  double norms, losses;           // how many the windows have seen since they were emptied
+  double first_norm, first_loss;  // of those, the first
+  double cooling;                 // steps until it may back off again
   double norm[kWindow], loss[kWindow];
   Decision log[kLog];
 };

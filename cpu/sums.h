@@ -7,18 +7,11 @@ namespace adastep {
 namespace ADASTEP_NUMERICS {
 
 static void run(const GradientSums& op, const cpu::Parallel& parallel) {
-  for_tiles(parallel, op.tiles, [&](int64_t index) {
-    const Tile tile = tile_of(op, index);
-    if (tile.n == 0) return;
+  for_tiles(op, parallel, [&](const Tile& tile) {
     float room[kTile];
     const float* const g = op.dtype == DType::kF32 ? floats(op.g.data, tile.g)
                                                    : decode_bf16(halves(op.g.data, tile.g), tile.n, room);
-    sum_tile(tile.n, kGradientSums, op.partial.data + tile.row, op.tiles_in_all, [g](int i) {
-      Seen seen = {};
-      seen.terms[0] = g[i] * g[i];
-      seen.terms[1] = g[i] - g[i] == 0.0f ? 0.0f : 1.0f;
-      return seen;
-    });
+    sum_gradients(g, 1.0f, tile.n, op.partial.data + tile.row, op.tiles_in_all);
   });
 }
 
@@ -33,7 +26,7 @@ static void run(const FoldSums& op, const cpu::Parallel& parallel) {
   for_rows(parallel, op.columns * op.count, 64, [&](int64_t i) {
     const int64_t column = i / op.count, segment = i % op.count;
     const int64_t* const words = op.segments.data + segment * kSegmentWords;
-    const int64_t first = words[0], tiles = parts_of(words[1], kTile);
+    const int64_t first = words[0], tiles = tiles_of(words[1]);
     if (!inside(first, tiles, all)) return;
     op.sums.data[i] = fold_column(column, tiles, op.partial.data + column * all + first);
   });

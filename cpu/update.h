@@ -1,8 +1,6 @@
-// The optimizer step: one loop for every rule, tile by tile. What is not f32 in memory is f32 in a room of
-// its own while a tile is worked on.
+// The optimizer step: one loop for every rule, tile by tile.
 #pragma once
-#include "core/apply.h"
-#include "cpu/tree.h"
+#include "cpu/tile.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
@@ -12,20 +10,11 @@ static void run(const Advance& op, const cpu::Parallel&) {
   advance(op, room);
 }
 
-constexpr int64_t kTilesPerTask = kGrain / kTile;
-
-// f(tile) for each tile.
-template <class F>
-static inline void for_tiles(const cpu::Parallel& parallel, int64_t tiles, const F& f) {
-  for_parts(parallel, tiles, kTilesPerTask, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) f(i);
-  });
-}
-
-// The arrays of a tile as f32: memory itself, or a room.
+// Room for the arrays of a tile as f32. What the rule updates lies in memory itself where that is f32.
 struct TileRoom {
   float p[kTile], g[kTile], before[kTile], direction[kTile];
   float state[kMaxStates][kTile];
+  Drawn drawn;
 };
 struct TileArrays {
   float* p;
@@ -33,61 +22,44 @@ struct TileArrays {
   float* state[kMaxStates];
 };
 
-static const float* decode_bf16(const uint16_t* from, int n, float* to) {
-  ADASTEP_INDEPENDENT
-  for (int i = 0; i < n; ++i) to[i] = bf16_decode(from[i]);
-  return to;
-}
-template <bool kSigned>
-static void decode_codes(const uint8_t* from, const float* largest, int n, float* to) {
-  for (int first = 0; first < n; first += kScaleBlock) {
-    const float scale = largest[first / kScaleBlock];
-    const int last = n - first < kScaleBlock ? n : first + static_cast<int>(kScaleBlock);
-    ADASTEP_INDEPENDENT
-    for (int i = first; i < last; ++i) to[i] = Code<kSigned>::decode(from[i]) * scale;
-  }
-}
 // Whether a state is a mean of squares: its codes have no sign.
 template <class Rule>
 constexpr bool is_signed(int s) {
   return s != Rule::kSecond;
 }
 
-static const uint16_t* halves(const Raw* data, int64_t at) {
-  return reinterpret_cast<const uint16_t*>(data) + at;
+template <class Rule>
+static float* open_state(const Update& op, const Tile& tile, int s, float* room) {
+  Raw* const data = op.state[s].data;
+  if (op.state_type == DType::kBF16) {
+    decode_bf16(halves(data, tile.state), tile.n, room);
+  } else if (op.state_type == DType::kU8) {
+    const float* const largest = op.largest[s].data + tile.state / kScaleBlock;
+    if (is_signed<Rule>(s))
+      decode_u8<true>(codes(data, tile.state), largest, tile.n, room);
+    else
+      decode_u8<false>(codes(data, tile.state), largest, tile.n, room);
+  } else if (op.measure) {
+    __builtin_memcpy(room, floats(data, tile.state), bytes_of(tile.n));
+  } else {
+    return floats(data, tile.state);
+  }
+  return room;
 }
-static uint16_t* halves(Raw* data, int64_t at) { return reinterpret_cast<uint16_t*>(data) + at; }
-static const float* floats(const Raw* data, int64_t at) { return reinterpret_cast<const float*>(data) + at; }
-static float* floats(Raw* data, int64_t at) { return reinterpret_cast<float*>(data) + at; }
-static uint8_t* codes(Raw* data, int64_t at) { return reinterpret_cast<uint8_t*>(data) + at; }
 
 template <class Rule>
 static TileArrays open_tile(const Update& op, const Tile& tile, TileRoom& room) {
-  const bool whole = op.dtype == DType::kF32;
   TileArrays arrays = {};
-  arrays.g = whole ? floats(op.g.data, tile.g) : decode_bf16(halves(op.g.data, tile.g), tile.n, room.g);
-  arrays.p = whole && !op.measure ? floats(op.p.data, tile.p) : room.p;
-  if (!whole)
+  if (op.dtype == DType::kBF16) {
+    arrays.g = decode_bf16(halves(op.g.data, tile.g), tile.n, room.g);
     decode_bf16(halves(op.p.data, tile.p), tile.n, room.p);
-  else if (op.measure)
-    __builtin_memcpy(room.p, floats(op.p.data, tile.p), 4 * static_cast<size_t>(tile.n));
-  for (int s = 0; s < Rule::kStates; ++s) {
-    float* const mine = room.state[s];
-    arrays.state[s] = mine;
-    if (op.state_type == DType::kBF16) {
-      decode_bf16(halves(op.state[s].data, tile.state), tile.n, mine);
-    } else if (op.state_type == DType::kU8) {
-      const float* const largest = op.largest[s].data + tile.state / kScaleBlock;
-      if (is_signed<Rule>(s))
-        decode_codes<true>(codes(op.state[s].data, tile.state), largest, tile.n, mine);
-      else
-        decode_codes<false>(codes(op.state[s].data, tile.state), largest, tile.n, mine);
-    } else if (op.measure) {
-      __builtin_memcpy(mine, floats(op.state[s].data, tile.state), 4 * static_cast<size_t>(tile.n));
-    } else {
-      arrays.state[s] = floats(op.state[s].data, tile.state);
-    }
+    arrays.p = room.p;
+  } else {
+    arrays.g = floats(op.g.data, tile.g);
+    arrays.p = floats(op.p.data, tile.p);
+    if (op.measure) arrays.p = static_cast<float*>(__builtin_memcpy(room.p, arrays.p, bytes_of(tile.n)));
   }
+  for (int s = 0; s < Rule::kStates; ++s) arrays.state[s] = open_state<Rule>(op, tile, s, room.state[s]);
   return arrays;
 }
 
@@ -106,90 +78,67 @@ static __attribute__((noinline)) void apply_tile(const Prepared<Rule>& prepared,
   }
 }
 
-// The sums of a tile: term(i, column) over quads and lanes, as core/apply.h says.
-template <class Terms>
-static void sum_tile(int n, int columns, float* partial, int64_t stride, const Terms& terms) {
-  float lane[kSums][kLanes] = {};
-  for (int first = 0; first < n; first += 4) {
-    Seen seen[4] = {};
-    for (int i = 0; i < 4 && first + i < n; ++i) seen[i] = terms(first + i);
-    for (int c = 0; c < columns; ++c) {
-      const float quad[4] = {seen[0].terms[c], seen[1].terms[c], seen[2].terms[c], seen[3].terms[c]};
-      const bool largest = c == kSums - 1;
-      float& sum = lane[c][first / 4 % kLanes];
-      sum = largest ? max_(sum, fold_quad(quad, true)) : sum + fold_quad(quad, false);
-    }
-  }
-  for (int c = 0; c < columns; ++c) {
-    partial[c * stride] = c == kSums - 1 ? fold_lanes<MaxFold>(lane[c]) : fold_lanes<SumFold>(lane[c]);
-  }
+// What `watch_tile` needs of a tile before it is updated.
+template <class Rule>
+static void remember_tile(const Tile& tile, const TileArrays& arrays, TileRoom& room) {
+  __builtin_memcpy(room.before, arrays.p, bytes_of(tile.n));
+  if constexpr (Rule::kDirection >= 0)
+    __builtin_memcpy(room.direction, arrays.state[Rule::kDirection], bytes_of(tile.n));
+  else
+    __builtin_memset(room.direction, 0, bytes_of(tile.n));
 }
 
 template <class Rule>
-static void watch_tile(const Update& op, const Prepared<Rule>& rule, const Tile& tile, float level,
-                       const TileArrays& arrays, const TileRoom& room) {
-  const float* const second =
-      Rule::kSecond >= 0 ? arrays.state[Rule::kSecond < 0 ? 0 : Rule::kSecond] : room.before;
-  sum_tile(tile.n, level > 1.0f ? kSums : kGradientSums, op.partial.data + tile.row, op.tiles_in_all,
-           [&](int i) {
-             return watch<Rule>(room.before[i], arrays.p[i], rule.gradient(arrays.g[i]), room.direction[i],
-                                second[i]);
-           });
+static __attribute__((noinline)) void watch_tile(const Update& op, const Prepared<Rule>& rule,
+                                                 const Tile& tile, const TileArrays& arrays,
+                                                 const TileRoom& room) {
+  const float *const p = arrays.p, *const g = arrays.g, *const before = room.before;
+  const float *const direction = room.direction, *const second =
+                                                     arrays.state[Rule::kSecond < 0 ? 0 : Rule::kSecond];
+  const float unscale = rule.unscale;
+  sum_tile<kSums>(tile.n, op.partial.data + tile.row, op.tiles_in_all, [=](int i) {
+    return watch<Rule>(before[i], p[i], g[i] * unscale, direction[i], Rule::kSecond < 0 ? 0.0f : second[i]);
+  });
 }
 
-template <bool kSigned>
-static void encode_codes(const Update& op, const Control& control, int64_t place, int use, int n,
-                         const float* from, uint8_t* to, float* largest) {
-  for (int first = 0; first < n; first += kScaleBlock) {
-    const int last = n - first < kScaleBlock ? n : first + static_cast<int>(kScaleBlock);
-    float most = 0.0f;
-    for (int i = first; i < last; ++i) most = max_(most, abs_(from[i]));
-    largest[first / kScaleBlock] = most;
-    for (int i = first; i < last; i += 4) {
-      const Philox drawn = draw(op, control, kDrawStates, place + i);
-      for (int e = 0; e < 4 && i + e < last; ++e)
-        to[i + e] = static_cast<uint8_t>(
-            Code<kSigned>::encode(relative_to(most, from[i + e]), random_bits(drawn, e, use)));
-    }
-  }
+// The first kGradientSums of a tile; `partial` has a row for each.
+static __attribute__((noinline)) void sum_gradients(const float* g, float unscale, int n, float* partial,
+                                                    int64_t stride) {
+  sum_tile<kGradientSums>(n, partial, stride, [=](int i) { return watch_gradient(g[i] * unscale); });
 }
 
-static void encode_bf16(const Update& op, const Control& control, uint32_t stream, int use, int64_t place,
-                        int n, const float* from, uint16_t* to) {
-  for (int i = 0; i < n; i += 4) {
-    const Philox drawn = draw(op, control, stream, place + i);
-    for (int e = 0; e < 4 && i + e < n; ++e)
-      to[i + e] = bf16_stochastic(from[i + e], random_bits(drawn, e, use));
-  }
-}
-
-// Back to memory what is not f32 there, and what is made of the new parameters.
 template <class Rule>
-static void close_tile(const Update& op, const Control& control, const Tile& tile, const TileArrays& arrays) {
+static void close_states(const Update& op, const Control& control, const Tile& tile, const TileArrays& arrays,
+                         Drawn& drawn) {
+  drawn.fill(op, control, kDrawStates, tile.state, tile.n);
   for (int s = 0; s < Rule::kStates && s < kMaxPackedStates; ++s) {
     const float* const from = arrays.state[s];
     if (op.state_type == DType::kBF16) {
-      encode_bf16(op, control, kDrawStates, s, tile.state, tile.n, from,
-                  halves(op.state[s].data, tile.state));
-    } else if (op.state_type == DType::kU8) {
-      float* const largest = op.largest[s].data + tile.state / kScaleBlock;
-      uint8_t* const to = codes(op.state[s].data, tile.state);
-      if (is_signed<Rule>(s))
-        encode_codes<true>(op, control, tile.state, s, tile.n, from, to, largest);
-      else
-        encode_codes<false>(op, control, tile.state, s, tile.n, from, to, largest);
+      encode_bf16(drawn, s, tile.n, from, halves(op.state[s].data, tile.state));
+      continue;
     }
+    float* const largest = op.largest[s].data + tile.state / kScaleBlock;
+    uint8_t* const to = codes(op.state[s].data, tile.state);
+    if (is_signed<Rule>(s))
+      encode_u8<true>(drawn, s, tile.n, from, to, largest);
+    else
+      encode_u8<false>(drawn, s, tile.n, from, to, largest);
   }
-  if (op.dtype == DType::kBF16)
-    encode_bf16(op, control, kDrawParameters, 0, tile.state, tile.n, arrays.p, halves(op.p.data, tile.p));
-  if (op.copy.data)
-    encode_bf16(op, control, kDrawParameters, 1, tile.state, tile.n, arrays.p, op.copy.data + tile.state);
-  if (op.average.data) {
-    float* const average = op.average.data + tile.state;
-    const float keep = control.average, take = 1.0f - control.average;
-    ADASTEP_INDEPENDENT
-    for (int i = 0; i < tile.n; ++i) average[i] = fma_(keep, average[i], take * arrays.p[i]);
+}
+
+// What is made of the new parameters.
+static void close_parameters(const Update& op, const Control& control, const Tile& tile, const float* p,
+                             Drawn& drawn) {
+  if (op.dtype == DType::kBF16 || op.copy.data) {
+    drawn.fill(op, control, kDrawParameters, tile.state, tile.n);
+    if (op.dtype == DType::kBF16) encode_bf16(drawn, 0, tile.n, p, halves(op.p.data, tile.p));
+    if (op.copy.data) encode_bf16(drawn, 1, tile.n, p, op.copy.data + tile.state);
   }
+  if (!op.average.data) return;
+  float* const average = op.average.data + tile.state;
+  const float keep = control.average, take = 1.0f - control.average;
+  ADASTEP_INDEPENDENT
+  for (int i = 0; i < tile.n; ++i) average[i] = fma_(keep, average[i], take * p[i]);
 }
 
 template <class Rule>
@@ -198,23 +147,19 @@ static void update(const Update& op, const cpu::Parallel& parallel) {
   read_words(control, op.prepared.data);
   if (control.skip != 0.0f) return;
   const float level = op.measure ? 2.0f : (op.partial.data ? control.watch : 0.0f);
-  for_tiles(parallel, op.tiles, [&](int64_t index) {
-    const Tile tile = tile_of(op, index);
-    if (tile.n == 0) return;
-    const Prepared<Rule> rule(op, control, tile);
+  for_tiles(op, parallel, [&](const Tile& tile) {
+    const Prepared<Rule> rule(op, control, tile, ReadWords());
     TileRoom room;
     const TileArrays arrays = open_tile<Rule>(op, tile, room);
-    if (level > 0.0f) {
-      __builtin_memcpy(room.before, arrays.p, 4 * static_cast<size_t>(tile.n));
-      if (Rule::kDirection >= 0)
-        __builtin_memcpy(room.direction, arrays.state[Rule::kDirection < 0 ? 0 : Rule::kDirection],
-                         4 * static_cast<size_t>(tile.n));
-      else
-        __builtin_memset(room.direction, 0, 4 * static_cast<size_t>(tile.n));
-    }
+    if (level > 1.0f)
+      remember_tile<Rule>(tile, arrays, room);
+    else if (level > 0.0f)
+      sum_gradients(arrays.g, rule.unscale, tile.n, op.partial.data + tile.row, op.tiles_in_all);
     apply_tile<Rule>(rule, tile.n, arrays);
-    if (level > 0.0f) watch_tile<Rule>(op, rule, tile, level, arrays, room);
-    if (!op.measure) close_tile<Rule>(op, control, tile, arrays);
+    if (level > 1.0f) watch_tile<Rule>(op, rule, tile, arrays, room);
+    if (op.measure) return;
+    if (op.state_type != DType::kF32) close_states<Rule>(op, control, tile, arrays, room.drawn);
+    close_parameters(op, control, tile, arrays.p, room.drawn);
   });
 }
 

@@ -75,7 +75,7 @@ struct Update {
   In<Raw> g;
   InOut<Raw> p;
   InOut<Raw> state[kMaxStates];
-  InOut<float> largest[kMaxPackedStates];  // of each block of 256 elements of a state that is kept in 8 bits
+  InOut<float> largest[kMaxPackedStates];  // of each block of 128 elements of a state that is kept in 8 bits
   InOut<float> average;
   InOut<uint16_t> copy;
   InOut<float> partial;

@@ -37,6 +37,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     adastep_embedding_grad(EmbeddingGrad op, FaultReport fault) {
   const int64_t tiles = (op.dim + kTileColumns - 1) / kTileColumns;
   const int32_t* indices = op.indices.data;
+  __builtin_assume(op.rows >= 0);  // or the compiler makes a second loop for rows below zero
   for (int64_t i = WarpGroup::first(); i < op.rows * tiles; i += WarpGroup::stride()) {
     const int64_t position = i % op.rows;
     const int64_t column = i / op.rows * kTileColumns + WarpGroup::begin();

@@ -167,7 +167,8 @@ __device__ void epilogue(const Gemm& op, float* c, const float* bias, int64_t ro
 #pragma unroll 1
     for (int s = 0; s < T::kRowsAtOnce * T::kGroups; s++) {
       const int row = m + row_offset(part + s / T::kGroups), column = n + s % T::kGroups * kGroupN;
-      if (row >= rows || column >= cols) continue;
+      if (row >= rows) continue;
+      if (column >= cols) continue;
       const int count = cols - column < kQuad ? static_cast<int>(cols - column) : kQuad;
       finish_quad(op, slots[s][threadIdx.x], c + row * op.ldc + column, bias ? bias + column : nullptr, count,
                   vector);

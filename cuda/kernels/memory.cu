@@ -99,11 +99,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_transpose(Strided
     const int64_t row = t % (tiles_m * tiles_n) / tiles_n * kTile, col = t % tiles_n * kTile;
     const uint32_t* x = op.x.data + problem * op.x_strides.d[3];
     uint32_t* y = op.y.data + problem * op.y_strides.d[3];
-    for (int j = ty; j < kTile; j += kRows) {
+#pragma unroll
+    for (int first = 0; first < kTile; first += kRows) {
+      const int j = first + ty;
       if (row + tx < rows && col + j < cols) tile[j][tx] = x[(col + j) * op.x_strides.d[5] + row + tx];
     }
     __syncthreads();
-    for (int j = ty; j < kTile; j += kRows) {
+#pragma unroll
+    for (int first = 0; first < kTile; first += kRows) {
+      const int j = first + ty;
       if (row + j < rows && col + tx < cols) y[(row + j) * op.y_strides.d[4] + col + tx] = tile[tx][j];
     }
     __syncthreads();

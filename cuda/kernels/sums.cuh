@@ -5,10 +5,11 @@
 
 namespace adastep {
 
-// Adds the terms of a quad to the lane's sums.
-__device__ inline void add_quad(const Seen (&seen)[4], float (&sums)[kSums]) {
+// Adds the first `kColumns` terms of a quad to the lane's sums.
+template <int kColumns>
+__device__ void add_quad(const Seen (&seen)[4], float (&sums)[kSums]) {
 #pragma unroll
-  for (int c = 0; c < kSums; c++) {
+  for (int c = 0; c < kColumns; c++) {
     const float t[4] = {seen[0].terms[c], seen[1].terms[c], seen[2].terms[c], seen[3].terms[c]};
     const bool largest = c == kSums - 1;
     sums[c] = largest ? max_(sums[c], fold_quad(t, true)) : sums[c] + fold_quad(t, false);

@@ -14,6 +14,22 @@ struct MaxFold {
   static __device__ float fold(float a, float b) { return max_(a, b); }
 };
 
+// Reads a struct word by word for a whole warp, at one place: a lane loads a word and gives it to the others,
+// in one request instead of one for each word.
+struct ReadByWarp {
+  template <class Struct, class Word>
+  __device__ void operator()(Struct& to, const Word* from) const {
+    constexpr int kWords = sizeof(Struct) / sizeof(Word);
+    static_assert(kWords <= kLanes, "a lane has one word");
+    const int lane = threadIdx.x % kLanes;
+    const Word mine = from[lane < kWords ? lane : kWords - 1];  // without a branch
+    Word words[kWords];
+#pragma unroll
+    for (int i = 0; i < kWords; i++) words[i] = __shfl_sync(0xffffffffu, mine, i);
+    memcpy(&to, words, sizeof words);
+  }
+};
+
 // Folds the 32 lanes of a warp; every lane gets the result.
 template <class Fold>
 __device__ float fold_warp(float value) {

@@ -27,7 +27,7 @@ export interface GuardOptions {
    * distance from it (Hampel 1974). Default 6.
    */
   readonly threshold?: number;
-  /** Steps after which spikes are told. Default 4. */
+  /** Good steps that have to be there before a spike is told. Default 1. */
   readonly history?: number;
   /** Spikes in a row after which the new level is taken for what it is. Default 20. */
   readonly patience?: number;
@@ -68,7 +68,7 @@ export function checkGuard(owner: string, options: GuardOptions): CheckedGuard {
     ),
     spike: checkChoice(`${at}.spike'`, given(options.spike, "backoff"), ACTIONS),
     threshold: checkNumber(`${at}.threshold'`, given(options.threshold, 6), "a number above 0", (v) => v > 0),
-    history: checkInteger(`${at}.history'`, given(options.history, 4), 1, STEP.window),
+    history: checkInteger(`${at}.history'`, given(options.history, 1), 1, STEP.window),
     patience: integer("patience", 20),
     factor: checkNumber(
       `${at}.factor'`,

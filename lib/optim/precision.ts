@@ -1,11 +1,11 @@
-// Optimizer state in memory: f32, bf16, or 8 bits with a scale for every 256 elements (core/packed.h has the formats; here
+// Optimizer state in memory: f32, bf16, or 8 bits with a scale for every 128 elements (core/packed.h has the formats; here
 // they are read and written for files).
 
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
 
-/** How a state is kept: 4, 2 or 1.02 bytes per element. bf16 and 8 bits are rounded stochastically. */
+/** How a state is kept: 4, 2 or 1.03 bytes per element. bf16 and 8 bits are rounded stochastically. */
 export type Precision = "f32" | "bf16" | "u8";
 
 /** One state of a run of parameters. */

@@ -69,18 +69,17 @@ void compare(const std::string& what, const Array& array, const std::vector<char
 }
 
 // The arrays after the operation.
-std::vector<std::vector<char>> run_on(Backend& backend, const std::vector<Array>& arrays, const Make& make,
-                                      Fault* fault) {
+Bytes run_on(Backend& backend, const std::vector<Array>& arrays, const MakeList& make, Fault* fault) {
   std::vector<void*> data;
   for (const Array& array : arrays) {
     data.push_back(backend.allocate(array.before.size()));
     if (!array.before.empty()) backend.write(data.back(), array.before.data(), array.before.size());
   }
-  const Op op = make(data);
-  seen.insert(op.index());
-  backend.run({op});
+  const std::vector<Op> ops = make(data);
+  for (const Op& op : ops) seen.insert(op.index());
+  backend.run(ops);
   *fault = backend.take_fault(backend.mark());
-  std::vector<std::vector<char>> after;
+  Bytes after;
   for (size_t i = 0; i < arrays.size(); i++) {
     after.emplace_back(arrays[i].before.size());
     if (!after[i].empty()) backend.read(after[i].data(), data[i], after[i].size());
@@ -122,10 +121,28 @@ Array inout(const std::vector<float>& values, std::vector<double> expected, doub
 
 void run_case(const std::string& name, const std::vector<Array>& arrays, const Make& make,
               const Fault& expected) {
-  std::vector<std::vector<char>> reference;  // of the levels with fma
+  run_list(
+      name, arrays, [&make](const auto& data) { return std::vector<Op>{make(data)}; },
+      [](const auto&, const auto&) {}, expected);
+}
+
+void run_steps(const std::string& name, const StepCase& step, int times, const Inspect& inspect) {
+  std::vector<Array> arrays;
+  for (const Image& image : step.images) {
+    arrays.emplace_back();
+    arrays.back().before = image.bytes;
+    arrays.back().dtype = image.dtype;
+  }
+  run_list(
+      name, arrays, [&](const auto& data) { return step.ops(data, times); }, inspect);
+}
+
+void run_list(const std::string& name, const std::vector<Array>& arrays, const MakeList& make,
+              const Inspect& inspect, const Fault& expected) {
+  Bytes reference;  // of the levels with fma
   for (const cpu::Level& level : cpu::levels()) {
     const bool has_fma = std::string(level.name) != "baseline";
-    std::vector<std::vector<char>> of_level;
+    Bytes of_level;
     for (int threads = 1; threads <= 3; threads++) {
       const std::string what = name + " on " + level.name + " with " + std::to_string(threads);
       Fault fault = kNoFault;
@@ -136,6 +153,7 @@ void run_case(const std::string& name, const std::vector<Array>& arrays, const M
                 (fault.op < 0 || (fault.position == expected.position && fault.value == expected.value &&
                                   fault.limit == expected.limit)),
             what + ": fault " + std::to_string(fault.op) + " at " + std::to_string(fault.position));
+      inspect(what, after);
       if (of_level.empty()) of_level = after;
       check(after == of_level, what + ": the same bits as with 1 thread");
     }

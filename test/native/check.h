@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "step_case.h"
 
 namespace adastep::test {
 
@@ -35,6 +36,14 @@ Array inout(const std::vector<float>& values, std::vector<double> expected, doub
 using Make = std::function<Op(const std::vector<void*>&)>;
 void run_case(const std::string& name, const std::vector<Array>& arrays, const Make& make,
               const Fault& fault = kNoFault);
+// The same for a list of operations; `inspect` sees the arrays after it.
+using Bytes = std::vector<std::vector<char>>;
+using MakeList = std::function<std::vector<Op>(const std::vector<void*>&)>;
+using Inspect = std::function<void(const std::string& what, const Bytes& after)>;
+void run_list(const std::string& name, const std::vector<Array>& arrays, const MakeList& make,
+              const Inspect& inspect, const Fault& fault = kNoFault);
+// `times` steps of an optimizer.
+void run_steps(const std::string& name, const StepCase& step, int times, const Inspect& inspect);
 // Whether every operation of FOR_EACH_OP had a case.
 void check_all_ops_seen();
 
@@ -61,13 +70,16 @@ void test_backend();
 void test_elementwise();
 void test_embedding();
 void test_gemm();
+void test_guard();
 void test_memory();
 void test_norm();
+void test_packed();
 void test_pool();
 void test_reduce();
 void test_softmax();
 void test_rows();
 void test_sparse();
+void test_sums();
 void test_update();
 
 }  // namespace adastep::test

@@ -13,6 +13,9 @@ int main() {
   test_norm();
   test_embedding();
   test_update();
+  test_sums();
+  test_packed();
+  test_guard();
   test_rows();
   test_sparse();
   test_gemm();

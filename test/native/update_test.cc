@@ -1,3 +1,5 @@
+// Advance and Update: rules against a reference in double, every rule and every kind of memory on every level
+// and number of threads, and what must not be touched.
 #include <algorithm>
 #include <cmath>
 
@@ -7,100 +9,232 @@ namespace adastep::test {
 
 namespace {
 
-constexpr size_t kN = 50001;
+const float* floats(const Bytes& after, int memory) {
+  return reinterpret_cast<const float*>(after[static_cast<size_t>(memory)].data());
+}
+const double* doubles(const Bytes& after, int memory) {
+  return reinterpret_cast<const double*>(after[static_cast<size_t>(memory)].data());
+}
+
+const std::vector<int64_t> kLengths = {0, 1, 3, 15, 16, 17, 255, 256, 257, 1023, 1024, 1025, 0, 65537, 0};
 
 // One element of a rule in double, as PyTorch writes it; `t` is the number of the step, from 1.
-using Rule = std::function<void(int t, double& p, double g, double* state)>;
+using Rule = std::function<void(int t, double lr, double& p, double g, double* state)>;
 
-void sgd(int, double& p, double g, double*) { p -= 0.1 * (g + 0.01 * p); }
+void sgd(int, double lr, double& p, double g, double*) { p -= lr * (g + 0.01 * p); }
 
-void momentum(int t, double& p, double g, double* state) {
+void momentum(int t, double lr, double& p, double g, double* state) {
   g += 0.01 * p;
   state[0] = t == 1 ? g : 0.9 * state[0] + 0.5 * g;
-  p -= 0.1 * (g + 0.9 * state[0]);
+  p -= lr * (g + 0.9 * state[0]);
 }
 
-void adagrad(int t, double& p, double g, double* state) {
+void adagrad(int t, double lr, double& p, double g, double* state) {
   g += 0.01 * p;
   state[0] += g * g;
-  p -= 0.1 / (1 + (t - 1) * 0.05) * g / (std::sqrt(state[0]) + 1e-8);
+  p -= lr / (1 + (t - 1) * 0.05) * g / (std::sqrt(state[0]) + 1e-8);
 }
 
-void adam(bool decoupled, int t, double& p, double g, double* state) {
+void adam(bool decoupled, int t, double lr, double& p, double g, double* state) {
   if (decoupled) {
-    p -= 0.1 * 0.01 * p;
+    p -= lr * 0.01 * p;
   } else {
     g += 0.01 * p;
   }
   state[0] = 0.9 * state[0] + 0.1 * g;
   state[1] = 0.999 * state[1] + 0.001 * g * g;
   const double m = state[0] / (1 - std::pow(0.9, t)), v = state[1] / (1 - std::pow(0.999, t));
-  p -= 0.1 * m / (std::sqrt(v) + 1e-8);
+  p -= lr * m / (std::sqrt(v) + 1e-8);
 }
 
-// Step number `t` of a rule: Advance, then Update with what Advance prepared; both against the reference.
-void step(const std::string& name, RuleId id, const std::vector<double>& hyper, std::vector<double> running,
-          int t, const Rule& rule) {
-  const RuleSize size = rule_size(id);
-  const std::vector<float> norm = {4.0f};  // clipped to 1.5
-  const double factor = (hyper[2] != 0 ? -1 : 1) * std::min(1.0, 1.5 / (4.0 + 1e-6));
-  std::vector<float> prepared(static_cast<size_t>(1 + size.step));
-  open_cpu("", 1)->run(
-      {Advance{id, 1.5f, {hyper.data()}, {running.data()}, {norm.data()}, {prepared.data()}}});
-  check(running[0] == t && std::fabs(prepared[0] - factor) < 1e-7, name + ": advance");
+bool near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance * (1 + std::fabs(b)); }
 
-  const std::vector<float> p = numbers(kN), g = numbers(kN);
-  std::vector<float> state[kMaxStates] = {numbers(kN, 0, 1), numbers(kN, 0, 1)};
-  std::vector<double> want_p, want_state[kMaxStates];
-  for (size_t i = 0; i < kN; i++) {
-    double of_p = p[i], of_state[kMaxStates] = {state[0][i], state[1][i]};
-    rule(t, of_p, factor * g[i], of_state);
-    want_p.push_back(of_p);
-    for (int s = 0; s < kMaxStates; s++) want_state[s].push_back(of_state[s]);
+// Three steps over segments of three groups, the gradient clipped to a norm and by value.
+void reference(const std::string& name, const RuleRow& row, const Rule& rule) {
+  StepOptions options;
+  options.lengths = kLengths, options.groups = 3, options.shift = 1, options.norm_first = true;
+  options.average = true;
+  options.settings.max_norm = 100, options.settings.clip_value = 0.5;
+  const StepCase step(row, options);
+  const std::vector<bool> counted = step.owned(kG);
+  double squares = 0;
+  for (size_t i = 0; i < counted.size(); i++) {
+    const double g = step.images[kG].as<float>()[i];
+    if (counted[i]) squares += g * g;
   }
-  std::vector<Array> arrays = {in(prepared), in(g), inout(p, want_p, 2e-6)};
-  for (int s = 0; s < size.states; s++) arrays.push_back(inout(state[s], want_state[s], 2e-6));
-  run_case(name + " at step " + std::to_string(t), arrays, [=](const auto& d) {
-    Update op{id, kN, input<float>(d[0]), input<float>(d[1]), both<float>(d[2]), {}};
-    for (int s = 0; s < size.states; s++) op.state[s] = both<float>(d[static_cast<size_t>(3 + s)]);
-    return op;
+  const double norm = std::sqrt(squares);
+  const double factor = (row.hyper[2] != 0 ? -1 : 1) * std::min(1.0, 100 / (norm + 1e-6));
+
+  run_steps(name, step, 3, [&](const std::string& what, const Bytes& after) {
+    check(near(floats(after, kNorm)[0], norm, 1e-6), what + ": norm");
+    check(doubles(after, kRunning)[0] == 3, what + ": counts its steps");
+    bool same = true;
+    for (int64_t s = 0; s < step.count; s++) {
+      const Segment of = step.segment(s);
+      for (int64_t i = 0; i < of.length; i++) {
+        double p = step.images[kP].as<float>()[of.p + i], state[kMaxStates] = {};
+        double average = step.images[kAverage].as<float>()[of.state + i];
+        const double g = factor * step.images[kG].as<float>()[of.g + i];
+        for (int t = 1; t <= 3; t++) {
+          rule(t, row.hyper[0] / static_cast<double>(1 + of.group), p, std::min(std::max(g, -0.5), 0.5),
+               state);
+          average = 0.75 * average + 0.25 * p;
+        }
+        same &= near(floats(after, kP)[of.p + i], p, 4e-6) &&
+                near(floats(after, kAverage)[of.state + i], average, 4e-6);
+        for (int k = 0; k < rule_size(row.id).states; k++)
+          same &= near(floats(after, kState + k)[of.state + i], state[k], 4e-6);
+      }
+    }
+    check(same, what + ": as the reference");
   });
 }
 
+// What no segment owns stays as it was: gaps between parameters, and the padding of states.
+void check_gaps(const std::string& what, const StepCase& step, const Bytes& after) {
+  bool same = true;
+  for (Memory memory : {kP, kState}) {
+    const std::vector<bool> mine = step.owned(memory);
+    const int last = memory == kP ? kP : kState + rule_size(step.row.id).states - 1;
+    for (int at = memory; at <= last; at++) {
+      const std::vector<char>&before = step.images[static_cast<size_t>(at)].bytes,
+            &now = after[static_cast<size_t>(at)];
+      const size_t size = now.size() / mine.size();
+      for (size_t i = 0; i < mine.size(); i++)
+        same &= mine[i] || std::memcmp(&before[i * size], &now[i * size], size) == 0;
+    }
+  }
+  check(same, what + ": nothing but its segments is written");
+}
+
+struct Kind {
+  const char* name;
+  DType dtype, state_type;
+  bool extras;
+};
+constexpr Kind kKinds[] = {{"f32", DType::kF32, DType::kF32, false},
+                           {"f32, bf16 states", DType::kF32, DType::kBF16, true},
+                           {"bf16, u8 states", DType::kBF16, DType::kU8, false},
+                           {"bf16", DType::kBF16, DType::kF32, true}};
+
+void every_rule() {
+  for (const RuleRow& row : rule_rows()) {
+    for (const Kind& kind : kKinds) {
+      if (kind.state_type != DType::kF32 && rule_size(row.id).states > kMaxPackedStates) continue;
+      StepOptions options;
+      options.lengths = {1, 0, 17, 1025, 255, 3000}, options.groups = 2, options.shift = kind.extras ? 1 : 0;
+      options.dtype = kind.dtype, options.state_type = kind.state_type;
+      options.average = options.copy = kind.extras;
+      options.settings.watch_every = 2;
+      const StepCase step(row, options);
+      run_steps(row.name() + ", " + kind.name, step, 3, [&](const std::string& what, const Bytes& after) {
+        check_gaps(what, step, after);
+        check(after[kP] != step.images[kP].bytes, what + ": updates");
+      });
+    }
+  }
+}
+
+// A step that the guard skips leaves everything but its own memory as it was.
+void skipped() {
+  for (const RuleRow& row : rule_rows()) {
+    StepOptions options;
+    options.lengths = {1000, 24, 3}, options.norm_first = true, options.average = options.copy = true;
+    options.settings.non_finite = static_cast<double>(Action::kSkip), options.settings.watch_every = 1;
+    StepCase step(row, options);
+    step.images[kG].as<float>()[step.segment(1).g + 5] = row.hyper[1] != 0 ? INFINITY : NAN;
+    run_steps(row.name() + ", skipped", step, 2, [&](const std::string& what, const Bytes& after) {
+      bool same = true;
+      for (int memory :
+           {int{kP}, int{kRunning}, int{kState}, kState + 1, kState + 2, int{kAverage}, int{kCopy}})
+        same &= after[static_cast<size_t>(memory)] == step.images[static_cast<size_t>(memory)].bytes;
+      check(same, what + ": writes nothing");
+      check(doubles(after, kGuard)[0] == 2 && doubles(after, kGuard)[1] == 0, what + ": is counted");
+      check(floats(after, kTotals)[1] == 1, what + ": one element is not finite");
+    });
+  }
+}
+
+// Without eps, elements that never had a gradient are 0 / 0 in the formula: nothing moves.
+void zero_gradients() {
+  for (const RuleRow& row : rule_rows()) {
+    for (const Kind& kind : kKinds) {
+      if (kind.state_type != DType::kF32 && rule_size(row.id).states > kMaxPackedStates) continue;
+      RuleRow still = row;
+      still.hyper[1] = 0;
+      StepOptions options;
+      options.lengths = {300}, options.dtype = kind.dtype, options.state_type = kind.state_type;
+      StepCase step(still, options);
+      std::fill(step.images[kG].bytes.begin(), step.images[kG].bytes.end(), '\0');
+      if (row.id == RuleId::kScheduleFreeAdamW) continue;  // z is not p here
+      run_steps(row.name() + ", no gradient, " + kind.name, step, 2,
+                [&](const std::string& what, const Bytes& after) {
+                  check(after[kP] == step.images[kP].bytes, what + ": stays");
+                });
+    }
+  }
+}
+
+// A table that says what cannot be touches nothing.
+void wrong_table() {
+  const int64_t large = int64_t{1} << 62;
+  const Segment wrong[] = {{0, 100, -1, 0, 0, 0},         {0, 100, 0, -1, 0, 0},  {0, 100, 0, 0, -256, 0},
+                           {0, 100, 0, 0, 0, 1},          {0, 100, 0, 0, 0, -1},  {0, 100, 901, 0, 0, 0},
+                           {0, 100, 0, 901, 0, 0},        {0, 100, 0, 0, 925, 0}, {0, 100, large, 0, 0, 0},
+                           {0, 100, 0, 0, large, 0},      {1, 100, 0, 0, 0, 0},   {-large, 100, 0, 0, 0, 0},
+                           {0, 2000, -1, 0, 0, 0},        {0, 2000, 0, 0, 0, 0},  {0, -5, 0, 0, 0, 0},
+                           {large, large, large, 0, 0, 0}};
+  for (DType state_type : {DType::kF32, DType::kU8}) {
+    for (const Segment& segment : wrong) {
+      StepOptions options;
+      options.lengths = {1000}, options.state_type = state_type, options.norm_first = options.average = true;
+      StepCase step(row_of(RuleId::kAdam), options);
+      std::memcpy(step.images[kTable].bytes.data(), &segment, sizeof segment);
+      run_steps("a wrong table", step, 1, [&](const std::string& what, const Bytes& after) {
+        bool same = true;
+        for (int memory : {int{kP}, int{kState}, kState + 1, int{kLargest}, kLargest + 1, int{kAverage}})
+          same &= after[static_cast<size_t>(memory)] == step.images[static_cast<size_t>(memory)].bytes;
+        check(same, what + ": touches nothing");
+      });
+    }
+  }
+}
+
 void advance_case() {
-  const std::vector<double> hyper = {0.1, 0.01, 1, 0.9, 0.999, 1e-8, 1};
-  Array running = in(std::vector<double>{1, 0.9, 0.999});
-  running.expected = {2, 0.9 * 0.9, 0.999 * 0.999};
-  const std::vector<double> prepared = {-1,
-                                        0,
-                                        1 - 0.1 * 0.01,
-                                        0.9,
-                                        1 - 0.9,
-                                        0.999,
-                                        1 - 0.999,
-                                        0.1 / (1 - 0.9 * 0.9),
-                                        1 / std::sqrt(1 - 0.999 * 0.999),
-                                        1e-8};
-  run_case("advance", {in(hyper), running, out(prepared, 1e-7)}, [](const auto& d) {
-    return Advance{RuleId::kAdam,      0, input<double>(d[0]), both<double>(d[1]), input<float>(nullptr),
-                   output<float>(d[2])};
+  const std::vector<double> hyper = {0.1, 0.01, 1, 1, 0.9, 0.999, 1e-8, 0};
+  const std::vector<double> expected = {
+      -1,      0.1,   0,         1 - 0.1 * 0.01,        0.9,
+      1 - 0.9, 0.999, 1 - 0.999, 0.1 / (1 - 0.9 * 0.9), 1 / std::sqrt(1 - 0.999 * 0.999),
+      1e-8};
+  StepOptions options;
+  options.lengths = {1};
+  const StepCase step({RuleId::kAdam, hyper, {1, 0.9, 0.999}}, options);
+  run_steps("advance", step, 1, [&](const std::string& what, const Bytes& after) {
+    bool same = true;
+    for (size_t i = 0; i < expected.size(); i++)
+      same &= near(floats(after, kPrepared)[kControlWords + i], expected[i], 1e-7);
+    check(same, what + ": scalars");
+    const double* running = doubles(after, kRunning);
+    check(running[0] == 2 && running[1] == 0.9 * 0.9 && running[2] == 0.999 * 0.999, what + ": powers");
   });
 }
 
 }  // namespace
 
 void test_update() {
+  using namespace std::placeholders;
   advance_case();
-  const auto adam_l2 = [](int t, double& p, double g, double* s) { adam(false, t, p, g, s); };
-  const auto adam_w = [](int t, double& p, double g, double* s) { adam(true, t, p, g, s); };
-  step("sgd", RuleId::kSgd, {0.1, 0.01, 1}, {0}, 1, sgd);
-  for (int t : {1, 3}) {
-    const double before = t - 1, power1 = std::pow(0.9, before), power2 = std::pow(0.999, before);
-    step("momentum", RuleId::kSgdMomentum, {0.1, 0.01, 0, 0.9, 0.5, 1}, {before}, t, momentum);
-    step("adagrad", RuleId::kAdaGrad, {0.1, 0.01, 0, 0.05, 1e-8}, {before}, t, adagrad);
-    step("adam", RuleId::kAdam, {0.1, 0.01, 0, 0.9, 0.999, 1e-8, 0}, {before, power1, power2}, t, adam_l2);
-    step("adamw", RuleId::kAdam, {0.1, 0.01, 1, 0.9, 0.999, 1e-8, 1}, {before, power1, power2}, t, adam_w);
-  }
+  reference("sgd", {RuleId::kSgd, {0.1, 0.01, 1, 0}, {0}}, sgd);
+  reference("momentum", {RuleId::kSgdMomentum, {0.1, 0.01, 0, 0, 0.9, 0.5, 1, 0}, {0}}, momentum);
+  reference("adagrad", {RuleId::kAdaGrad, {0.1, 0.01, 0, 0, 0.05, 1e-8, 0, 0}, {0}}, adagrad);
+  reference("adam", {RuleId::kAdam, {0.1, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0}, {0, 1, 1}},
+            std::bind(adam, false, _1, _2, _3, _4, _5));
+  reference("adamw", {RuleId::kAdam, {0.1, 0.01, 1, 1, 0.9, 0.999, 1e-8, 0}, {0, 1, 1}},
+            std::bind(adam, true, _1, _2, _3, _4, _5));
+  every_rule();
+  skipped();
+  zero_gradients();
+  wrong_table();
 }
 
 }  // namespace adastep::test

@@ -18,11 +18,11 @@ bool waitsAt(const Group& group, u32 barrier) { return group.waiting && group.wa
 void Block::start() {
   const Program& program = *launch->program;
   budget = kInstructionBudget;
-  shared.resize(launch->sharedBytes());
+  shared.resize(launch->sharedExtent());
   copies.start(launch->warps());
   order.start(launch->warps());
   acquired.start(linear, launch->warps());
-  shadow.start(launch->check ? launch->sharedBytes() : 0, program.sharedGranule, order);
+  shadow.start(launch->check ? launch->sharedExtent() : 0, program.sharedGranule, order, program.sharedGaps);
   // Warps stay for the next block, registers and all: what a program reads it has written.
   if (warps.size() < launch->warps()) warps.resize(launch->warps());
   for (Warp& warp : warps) {

@@ -95,12 +95,26 @@ void Decoder::collect(const Function& function, std::vector<const Function*>& ac
 
 void Decoder::layOut() {
   program_->paramBytes = layOutParams(kernel_, &kernelParams_);
-  u64 shared = 0, local = 0, index = 0;
+  u64 shared = 0, local = 0, index = 0, gaps = 0;
+  const Variable* last = nullptr;  // shared array so far
+  // An array too small by a part of it shall not be rescued by the next one. A gap is a multiple of every
+  // alignment, and of the banks, so all else is as on a GPU.
+  auto placeShared = [&](const Variable& variable, u64 align) {
+    shared = alignUp(shared, align);
+    if (last) {
+      u64 first = placed_[last] + last->size;
+      gaps += alignUp(last->size / 2 + 1, 1024);
+      program_->sharedGaps.push_back({last->name, static_cast<u32>(first), static_cast<u32>(shared + gaps)});
+    }
+    placed_[&variable] = shared + gaps;
+    last = &variable;
+    shared += variable.size;
+  };
   auto place = [&](const Variable& variable) {
-    u64& end = variable.space == Space::kShared ? shared : local;
-    end = alignUp(end, variable.align);
-    placed_[&variable] = end;
-    end += variable.size;
+    if (variable.space == Space::kShared) return placeShared(variable, variable.align);
+    local = alignUp(local, variable.align);
+    placed_[&variable] = local;
+    local += variable.size;
   };
   for (const auto& variable : module_.variables) {
     if (variable->space == Space::kShared && !variable->external) place(*variable);
@@ -115,14 +129,19 @@ void Decoder::layOut() {
                                   : std::vector<u32>(function->registers.size(), 0);
   }
   // Dynamic shared memory starts behind all static shared memory, at its largest alignment.
+  u64 dynamicAlign = 16;
+  const Variable* dynamic = nullptr;  // all its names are one place
   for (const auto& variable : module_.variables) {
     if (variable->space != Space::kShared || !variable->external) continue;
-    shared = alignUp(shared, std::max<u64>(variable->align, 16));
+    dynamicAlign = std::max<u64>(dynamicAlign, variable->align);
+    dynamic = variable.get();
   }
+  if (dynamic) placeShared(*dynamic, dynamicAlign);
   for (const auto& variable : module_.variables) {
-    if (variable->space == Space::kShared && variable->external) placed_[variable.get()] = shared;
+    if (variable->space == Space::kShared && variable->external) placed_[variable.get()] = placed_[dynamic];
   }
   program_->sharedBytes = static_cast<u32>(shared);
+  program_->sharedGapBytes = static_cast<u32>(gaps);
   program_->localBytes = static_cast<u32>(alignUp(local, 16));
 }
 

@@ -86,7 +86,14 @@ struct Program {
   std::vector<u8> constants;                       // 32 equal lanes per literal
   u32 registerBytes = 0;
   u32 localBytes = 0;   // per thread
-  u32 sharedBytes = 0;  // static
+  u32 sharedBytes = 0;  // static, as the GPU lays them out
+  // Behind each shared array, unless it is the last, lie bytes that no access may touch.
+  struct SharedGap {
+    std::string behind;  // the name of the array
+    u32 first, end;
+  };
+  std::vector<SharedGap> sharedGaps;
+  u32 sharedGapBytes = 0;
   u32 paramBytes = 0;
   u32 sharedGranule = 4,
       globalGranule = 4;  // bytes per entry of the race shadows: 1 if narrow accesses occur

@@ -40,6 +40,7 @@ struct Launch {
   u32 warps() const { return (threads() + kWarpSize - 1) / kWarpSize; }
   u32 startedBlocks() const { return std::min(releases->started.load(), blocks()); }
   u32 sharedBytes() const { return program->sharedBytes + dynamicShared; }
+  u32 sharedExtent() const { return sharedBytes() + program->sharedGapBytes; }
 };
 
 // What one host thread keeps while it runs blocks.

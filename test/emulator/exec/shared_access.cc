@@ -9,6 +9,15 @@ namespace {
 
 constexpr u32 kBanks = 32;
 
+// If the address lies between two arrays: no access may touch what is there.
+void reportGap(Warp& warp, const Instruction& i, u32 lane, u64 address) {
+  for (const Program::SharedGap& gap : warp.block->launch->program->sharedGaps) {
+    if (address < gap.first || address >= gap.end) continue;
+    reportFault(warp, i, static_cast<int>(lane), kIllegalAddress, "shared access out of bounds",
+                std::to_string(address - gap.first) + " bytes behind " + gap.behind);
+  }
+}
+
 [[noreturn]] void reportRace(Warp& warp, const Instruction& i, int lane, const MemoryForm& form,
                              const SharedShadow::Conflict& conflict) {
   std::string who = conflict.isOneThread()
@@ -62,6 +71,7 @@ void checkLanes(Warp& warp, const Instruction& i, const MemoryForm& form, u64 ad
   if (form.reads && !shadow.isWritten<Bytes * Lanes>(address)) {
     for (u32 l = 0; l + 1 < Lanes && shadow.isWritten<Bytes>(address); ++l, ++lane) address += Bytes;
     for (u32 k = 0; k + 1 < Bytes && shadow.isWritten<1>(address); ++k) ++address;
+    reportGap(warp, i, lane, address);
     reportFault(warp, i, static_cast<int>(lane), kLaunchFailed,
                 shadow.isInFlight(address) ? "read of shared memory that an asynchronous copy still fills"
                                            : "read of shared memory that nobody wrote",
@@ -73,6 +83,7 @@ void checkLanes(Warp& warp, const Instruction& i, const MemoryForm& form, u64 ad
   SharedShadow::Conflict conflict =
       shadow.conflict({address, Bytes, Lanes, warp.index, lane, form.store, form.atomic});
   lane += static_cast<u32>((std::max(conflict.address, address) - address) / Bytes);
+  reportGap(warp, i, lane, conflict.address);
   reportRace(warp, i, static_cast<int>(lane), form, conflict);
 }
 

@@ -4,7 +4,11 @@
 
 namespace emulator {
 
-void SharedShadow::start(u32 bytes, u32 granule, const ThreadOrder& order) {
+// The tag of an access that is never ordered before another: of several lanes, from beyond the last time.
+static constexpr u32 kNobodyMay = 0xffffffffu;
+
+void SharedShadow::start(u32 bytes, u32 granule, const ThreadOrder& order,
+                         const std::vector<Program::SharedGap>& gaps) {
   granule_ = granule;
   order_ = &order;
   written_.assign(bytes, 0);
@@ -12,6 +16,10 @@ void SharedShadow::start(u32 bytes, u32 granule, const ThreadOrder& order) {
   for (std::vector<u32>* tags : {&writer_, &lastReader_, &readers_}) tags->assign(cells, 0);
   atomic_.assign(cells, 0);
   crowds_.clear();
+  for (const Program::SharedGap& gap : gaps) {
+    for (u32 cell = (gap.first + granule - 1) / granule; bytes > 0 && cell < gap.end / granule; ++cell)
+      writer_[cell] = kNobodyMay;
+  }
 }
 
 // The tag of a reader that joins an earlier one: of this thread alone if the earlier read was its own, or is

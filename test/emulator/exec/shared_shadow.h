@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "exec/instruction.h"
 #include "exec/thread_order.h"
 
 namespace emulator {
@@ -35,7 +36,8 @@ class SharedShadow {
     bool store, atomic;
   };
 
-  void start(u32 bytes, u32 granule, const ThreadOrder& order);
+  // In the gaps every access conflicts.
+  void start(u32 bytes, u32 granule, const ThreadOrder& order, const std::vector<Program::SharedGap>& gaps);
 
   // An asynchronous copy that nobody has waited for yet fills these bytes: they count as not written.
   void markInFlight(u64 address, u64 bytes) { std::memset(&written_[address], kInFlight, bytes); }

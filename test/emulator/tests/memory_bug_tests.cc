@@ -1,4 +1,6 @@
 // Planted bugs: the checker must find each, and name it.
+#include <memory>
+
 #include "tests/driver_functions.h"
 #include "tests/planted.h"
 
@@ -10,6 +12,33 @@ EMULATOR_TEST(outOfBounds) {
   planted(700, "out of bounds", "ld.global.u32 %r5, [%rd3+-4];");
   planted(700, "shared access out of bounds", "st.shared.u32 [%r22+4], %r1;");
   planted(700, "out of bounds", "mov.u64 %rd4, 0;\nld.global.u32 %r5, [%rd4];");
+}
+
+// Two static arrays and dynamic shared memory, one after the other on a GPU: not even thread 63, the last,
+// may touch the end of one where the next could begin.
+EMULATOR_TEST(sharedArraysDoNotTouch) {
+  const char* const arrays =
+      ".shared .align 4 .b8 s[256];\n.shared .align 4 .b8 t[256];\n.extern .shared .align 16 .b8 d[];\n";
+  const auto launch = [&](const std::string& body) {
+    auto device = std::make_unique<Device>();
+    u64 buffer = device->upload(std::vector<u32>(64, 1));
+    device->load(wrap(kStart + body, 1, arrays).c_str());
+    const CUresult result = device->launch("test", 1, 64, {&buffer}, 256);
+    return std::to_string(result) + " " + device->report();
+  };
+  const std::string t = "mov.u32 %r20, t;\nadd.s32 %r23, %r20, %r21;\n",
+                    d = "mov.u32 %r20, d;\nadd.s32 %r24, %r20, %r21;\n";
+  const std::string clean =
+      launch(t + d + "st.shared.u32 [%r22], %r1;\nst.shared.u32 [%r23], %r1;\nst.shared.u32 [%r24], %r1;");
+  expect(clean == "0 ", clean);
+  for (const auto& [body, name] : {std::pair{std::string("st.shared.u32 [%r22+4], %r1;"), "0 bytes behind s"},
+                                   {std::string("ld.shared.u32 %r5, [%r22+260];"), "4 bytes behind s"},
+                                   {t + "atom.shared.add.u32 %r5, [%r23+256], %r1;", "0 bytes behind t"}}) {
+    const std::string report = launch(body);
+    expect(report.rfind("700 ", 0) == 0 && report.find("shared access out of bounds") != std::string::npos &&
+               report.find(name) != std::string::npos,
+           report);
+  }
 }
 
 EMULATOR_TEST(misaligned) {

@@ -1,12 +1,14 @@
 #include "tests/planted.h"
 
 namespace emulator::tests {
-namespace {
 
 const char* const kStart =
     "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, %ctaid.x;\nmul.wide.u32 %rd2, %r1, "
     "4;\nadd.s64 %rd3, %rd1, %rd2;\n"
     "mov.u32 %r20, s;\nshl.b32 %r21, %r1, 2;\nadd.s32 %r22, %r20, %r21;\n";
+
+namespace {
+
 const char* const kShared =
     ".file 1 \"folder/bug.cu\"\n.file 2 \"folder/helper.cuh\"\n.shared .align 4 .b8 s[256];\n";
 

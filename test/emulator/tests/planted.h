@@ -8,6 +8,7 @@ namespace emulator::tests {
 // A kernel starts with these: %rd1 the address of p0, 64 words; %r1 the thread, %r2 the block, %rd3 the
 // address of the thread's word. %r20 is the address of 256 bytes of shared memory, %r22 of the thread's word
 // in them.
+extern const char* const kStart;
 void planted(CUresult code, const std::string& words, const std::string& body, u32 grid = 1, u32 block = 64,
              const std::vector<u32>& data = std::vector<u32>(64, 1));
 void clean(const std::string& body, u32 grid = 1, u32 block = 64,

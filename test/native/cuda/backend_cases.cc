@@ -30,8 +30,6 @@ void faults(Report& report, Backend& cpu, Backend& cuda) {
         Embedding{4, 5, 8, {table.on(side)}, {indices.on(side)}, {y.on(side)}},
         EmbeddingGrad{4, 5, 8, {indices.on(side)}, {y.on(side)}, {const_cast<float*>(table.on(side))}}};
   });
-  const auto labels = twin.slot(std::vector<int32_t>{1, -3});
-  const auto loss = twin.slot(std::vector<float>(2, 3)), lse = twin.slot(std::vector<float>(2, 3));
   for (Side side : {kCpu, kCuda}) {
     const Fault fault = found(twin.backend(side));
     report.expect(
@@ -39,15 +37,35 @@ void faults(Report& report, Backend& cpu, Backend& cuda) {
         "the first fault is the embedding's");
     report.expect(found(twin.backend(side)).op == -1, "a fault is taken once");
   }
-  twin.run("crossEntropy with a bad label", [&](Side side) {
+  twin.run("embedding's gradient with a bad index", [&](Side side) {
     return std::vector<Op>{
-        CrossEntropy{2, 4, {table.on(side)}, {labels.on(side)}, {loss.on(side)}, {lse.on(side)}}};
+        EmbeddingGrad{4, 5, 8, {indices.on(side)}, {y.on(side)}, {const_cast<float*>(table.on(side))}}};
   });
   for (Side side : {kCpu, kCuda}) {
     const Fault fault = found(twin.backend(side));
     report.expect(
-        fault.op == op_index<CrossEntropy>() && fault.position == 1 && fault.value == -3 && fault.limit == 4,
-        "the fault is the label's");
+        fault.op == op_index<EmbeddingGrad>() && fault.position == 2 && fault.value == 5 && fault.limit == 5,
+        "the fault is the gradient's");
+  }
+}
+
+// Of a row that a warp takes, and of one that a block takes.
+void label_faults(Report& report, Backend& cpu, Backend& cuda, int32_t cols) {
+  for (int32_t bad : {-3, cols}) {
+    Twin twin(report, cpu, cuda, 1);
+    const auto x = twin.slot(twin.floats(2 * cols));
+    const auto labels = twin.slot(std::vector<int32_t>{1, bad});
+    const auto loss = twin.slot(std::vector<float>(2, 3)), lse = twin.slot(std::vector<float>(2, 3));
+    twin.run("crossEntropy with a bad label", [&](Side side) {
+      return std::vector<Op>{
+          CrossEntropy{2, cols, {x.on(side)}, {labels.on(side)}, {loss.on(side)}, {lse.on(side)}}};
+    });
+    for (Side side : {kCpu, kCuda}) {
+      const Fault fault = found(twin.backend(side));
+      report.expect(fault.op == op_index<CrossEntropy>() && fault.position == 1 && fault.value == bad &&
+                        fault.limit == cols,
+                    "the fault is the label's");
+    }
   }
 }
 
@@ -200,6 +218,7 @@ void backend_cases(Report& report, Backend& cpu, Backend& cuda) {
   faults(report, cpu, cuda);
   first_fault(report, cpu, cuda);
   faults_in_flight(report, cpu, cuda);
+  for (int32_t cols : {4, 4097}) label_faults(report, cpu, cuda, cols);
   workspace(report, cpu, cuda);
   refusals(report, cuda);
   cancelled(report, cpu);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "twin.h"
 
@@ -6,9 +7,11 @@ namespace adastep::test {
 
 namespace {
 
+constexpr int64_t kToFour = -1;
+
 struct Problem {
   int64_t batch, m, n, k;
-  int64_t pad = 0;        // added to the leading dimensions
+  int64_t pad = 0;        // added to the leading dimensions; kToFour: they become multiples of 4
   size_t shift = 0;       // of the matrices in memory, in elements
   bool shared_a = false;  // batch stride 0
   float alpha = 1, beta = 0;
@@ -18,16 +21,19 @@ struct Problem {
 
 void gemm(Report& report, Backend& cpu, Backend& cuda, const Problem& p, bool trans_a, bool trans_b) {
   Twin twin(report, cpu, cuda, 1);
-  const int64_t lda = (trans_a ? p.m : p.k) + p.pad, ldb = (trans_b ? p.k : p.n) + p.pad, ldc = p.n + p.pad;
+  const auto padded = [&](int64_t n) { return p.pad == kToFour ? (n + 3) / 4 * 4 : n + p.pad; };
+  const int64_t width_a = trans_a ? p.m : p.k, width_b = trans_b ? p.k : p.n;
+  const int64_t lda = padded(width_a), ldb = padded(width_b), ldc = padded(p.n);
   const int64_t size_a = (trans_a ? p.k : p.m) * lda, size_b = (trans_b ? p.n : p.k) * ldb,
                 size_c = p.m * ldc;
   // Not one element more than is used: the emulator reports what is read beyond the end.
-  const auto extent_of = [&](int64_t batch, int64_t size) {
-    return std::max<int64_t>(0, batch * size - p.pad);
+  const auto extent_of = [&](int64_t batch, int64_t size, int64_t padding) {
+    return std::max<int64_t>(0, batch * size - padding);
   };
-  const auto a = twin.slot(twin.floats(extent_of(p.shared_a ? 1 : p.batch, size_a), p.special), p.shift);
-  const auto b = twin.slot(twin.floats(extent_of(p.batch, size_b)), p.shift);
-  const auto c = twin.slot(twin.floats(extent_of(p.batch, size_c)), p.shift);
+  const int64_t extent_a = extent_of(p.shared_a ? 1 : p.batch, size_a, lda - width_a);
+  const auto a = twin.slot(twin.floats(extent_a, p.special), p.shift);
+  const auto b = twin.slot(twin.floats(extent_of(p.batch, size_b, ldb - width_b)), p.shift);
+  const auto c = twin.slot(twin.floats(extent_of(p.batch, size_c, ldc - p.n)), p.shift);
   const auto bias = twin.slot(twin.floats(p.n));
   const std::string name = "gemm " + std::to_string(p.batch) + " " + std::to_string(p.m) + "x" +
                            std::to_string(p.n) + "x" + std::to_string(p.k) + (trans_a ? " At" : "") +
@@ -45,14 +51,31 @@ void gemm(Report& report, Backend& cpu, Backend& cuda, const Problem& p, bool tr
   });
 }
 
+void all_storages(Report& report, Backend& cpu, Backend& cuda, const Problem& problem) {
+  for (bool trans_a : {false, true}) {
+    for (bool trans_b : {false, true}) gemm(report, cpu, cuda, problem, trans_a, trans_b);
+  }
+}
+
+// Aligned matrices whose last group of four, along m, n or k, is not whole, wherever a thread loads one.
+void partial_fours(Report& report, Backend& cpu, Backend& cuda, int64_t m, int64_t n,
+                   const std::vector<int64_t>& ks) {
+  for (int64_t k : ks) {
+    const int64_t less = k % 8 / 4;
+    all_storages(report, cpu, cuda,
+                 {1, m - less, n - less, k, kToFour, 0, false, 2, 0.5f, Activation::kNone, true});
+  }
+}
+
 // Products that vanish leave -0, which a zero added for padding would make +0.
-void underflow(Report& report, Backend& cpu, Backend& cuda) {
+void underflow(Report& report, Backend& cpu, Backend& cuda, int64_t m, int64_t n) {
   Twin twin(report, cpu, cuda, 2);
-  const auto a = twin.slot(std::vector<float>(3, -1e-30f)), b = twin.slot(std::vector<float>(3, 1e-30f));
-  const auto c = twin.slot(std::vector<float>(1, 7));
+  const auto a = twin.slot(std::vector<float>(static_cast<size_t>(3 * m), -1e-30f));
+  const auto b = twin.slot(std::vector<float>(static_cast<size_t>(3 * n), 1e-30f));
+  const auto c = twin.slot(std::vector<float>(static_cast<size_t>(m * n), 7));
   twin.run("gemm of vanishing products", [&](Side side) {
     Gemm op = {};
-    op.batch = op.m = op.n = op.ldb = op.ldc = 1;
+    op.batch = 1, op.m = m, op.n = op.ldb = op.ldc = n;
     op.k = op.lda = 3;
     op.alpha = 1;
     op.a.data = a.on(side), op.b.data = b.on(side), op.c.data = c.on(side);
@@ -60,39 +83,67 @@ void underflow(Report& report, Backend& cpu, Backend& cuda) {
   });
 }
 
+void run_all(Report& report, Backend& cpu, Backend& cuda, const std::vector<Problem>& problems) {
+  for (const Problem& problem : problems) all_storages(report, cpu, cuda, problem);
+}
+
 }  // namespace
 
-void gemm_cases(Report& report, Backend& cpu, Backend& cuda) {
-  const Problem problems[] = {
-      {1, 1, 1, 1},
-      {1, 0, 5, 3},
-      {1, 5, 7, 0},
-      {1, 5, 7, 0, 0, 0, false, 2, 0.5f, Activation::kSigmoid, true},
-      {1, 3, 5, 7},
-      {1, 32, 32, 32},
-      {1, 33, 31, 65},
-      {1, 128, 10, 784},
-      {1, 64, 128, 100, 3},
-      {1, 64, 128, 100, 4, 1},
-      {1, 100, 36, 44, 4, 0, false, -0.7f, 1.3f, Activation::kGelu, true},
-      {1, 37, 29, 41, 0, 0, false, 1, 0, Activation::kRelu, true},
-      {1, 37, 29, 41, 0, 0, false, 1, 0, Activation::kTanh, true},
-      {1, 37, 29, 41, 0, 0, false, 1, 1, Activation::kSigmoid, false, true},
-      {5, 20, 24, 28},
-      {5, 20, 24, 28, 1, 0, true},
-      // With 108 multiprocessors the rest takes the 64 and the 128 tile.
-      {1, 700, 800, 20},
-      {1, 701, 799, 33, 0, 0, false, 2, 0.5f, Activation::kGelu, true},
-      {1, 1500, 1800, 9},
-      {1, 1501, 1799, 17, 1, 1, false, 2, 0.5f, Activation::kTanh, true},
-      {1, 1536, 1792, 32, 0, 0, false, 1, 0, Activation::kRelu, true},
-  };
-  for (const Problem& problem : problems) {
-    for (bool trans_a : {false, true}) {
-      for (bool trans_b : {false, true}) gemm(report, cpu, cuda, problem, trans_a, trans_b);
-    }
-  }
-  underflow(report, cpu, cuda);
+// The tiles are those that are taken with the 4 multiprocessors of the emulator.
+void gemm_small_cases(Report& report, Backend& cpu, Backend& cuda) {
+  run_all(report, cpu, cuda,
+          {{1, 1, 1, 1},
+           {1, 0, 5, 3},
+           {1, 5, 7, 0},
+           {1, 5, 7, 0, 0, 0, false, 2, 0.5f, Activation::kSigmoid, true},
+           {1, 3, 5, 7},
+           {1, 32, 32, 32},
+           {1, 33, 31, 65},
+           {1, 128, 10, 784},
+           {1, 64, 64, 100, 3},
+           {1, 64, 64, 100, 4, 1},
+           {1, 37, 29, 41, 0, 0, false, 1, 0, Activation::kRelu, true},
+           {1, 37, 29, 41, 0, 0, false, 1, 0, Activation::kTanh, true},
+           {1, 37, 29, 41, 0, 0, false, 1, 1, Activation::kSigmoid, false, true},
+           {1, 36, 28, 44, 4, 0, false, -0.7f, 1.3f, Activation::kGelu, true},
+           {5, 20, 24, 28},
+           {5, 20, 24, 28, 1, 0, true}});
+  partial_fours(report, cpu, cuda, 31, 30, {3, 11, 19, 27, 35, 43, 51, 59});
+  underflow(report, cpu, cuda, 1, 1);
+}
+
+void gemm_medium_cases(Report& report, Backend& cpu, Backend& cuda) {
+  run_all(report, cpu, cuda,
+          {{1, 128, 96, 48},
+           {1, 64, 128, 100, 3},
+           {1, 64, 128, 100, 4, 1},
+           {1, 127, 66, 33, 0, 0, false, 2, 0.5f, Activation::kGelu, true},
+           {1, 125, 67, 17, 1, 1, false, 2, 0.5f, Activation::kTanh, true},
+           {1, 100, 72, 20, 4, 0, false, -0.7f, 1.3f, Activation::kSigmoid, true},
+           {1, 66, 101, 50, 0, 0, false, 1, 0, Activation::kRelu, false, true}});
+  partial_fours(report, cpu, cuda, 127, 70, {7, 11, 23, 27});
+  underflow(report, cpu, cuda, 100, 100);
+}
+
+void gemm_large_cases(Report& report, Backend& cpu, Backend& cuda) {
+  run_all(report, cpu, cuda,
+          {{1, 640, 128, 16},
+           {1, 619, 123, 9, 0, 0, false, 2, 0.5f, Activation::kGelu, true},
+           {1, 257, 640, 17, 1, 1, false, 2, 0.5f, Activation::kTanh, true},
+           {1, 640, 260, 12, 4, 0, false, -0.7f, 1.3f, Activation::kSigmoid, true},
+           {1, 636, 124, 24, 0, 0, false, 1, 0, Activation::kRelu, false, true}});
+  partial_fours(report, cpu, cuda, 639, 126, {3, 11});
+  underflow(report, cpu, cuda, 640, 128);
+}
+
+// With the 108 multiprocessors of an A100 most of these take the medium and the large tile.
+void gemm_huge_cases(Report& report, Backend& cpu, Backend& cuda) {
+  run_all(report, cpu, cuda,
+          {{1, 700, 800, 20},
+           {1, 701, 799, 33, 0, 0, false, 2, 0.5f, Activation::kGelu, true},
+           {1, 1500, 1800, 9},
+           {1, 1501, 1799, 17, 1, 1, false, 2, 0.5f, Activation::kTanh, true},
+           {1, 1536, 1792, 32, 0, 0, false, 1, 0, Activation::kRelu, true}});
   gemm(report, cpu, cuda, {65537, 1, 2, 3}, false, false);  // more problems than a grid has
 }
 

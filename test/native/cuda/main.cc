@@ -8,26 +8,42 @@
 using namespace adastep;
 using namespace adastep::test;
 
-// cuda-test [family ...]
+// cuda-test [family ...], or --list for their names
 int main(int count, char** names) {
   struct Family {
     const char* name;
     Case run;
   };
-  constexpr Family kFamilies[] = {{"memory", memory_cases},
-                                  {"elementwise", elementwise_cases},
+  constexpr Family kFamilies[] = {{"fill", fill_cases},
+                                  {"copy", copy_cases},
+                                  {"strided", strided_cases},
+                                  {"cast", cast_cases},
+                                  {"random", random_cases},
+                                  {"dropout", dropout_cases},
+                                  {"unary", unary_cases},
+                                  {"binary", binary_cases},
                                   {"reduce", reduce_cases},
                                   {"argmax", argmax_cases},
                                   {"softmax", softmax_cases},
                                   {"crossEntropy", cross_entropy_cases},
                                   {"layerNorm", layer_norm_cases},
+                                  {"layerNormLong", layer_norm_long_cases},
                                   {"embedding", embedding_cases},
-                                  {"gemm", gemm_cases},
+                                  {"gemmSmall", gemm_small_cases},
+                                  {"gemmMedium", gemm_medium_cases},
+                                  {"gemmLarge", gemm_large_cases},
+                                  {"gemmHuge", gemm_huge_cases},
                                   {"update", update_cases},
                                   {"sort", sort_cases},
                                   {"sparse", sparse_cases},
                                   {"bag", bag_cases},
                                   {"backend", backend_cases}};
+  if (count == 2 && std::strcmp(names[1], "--list") == 0) {
+    for (const Family& family : kFamilies) std::printf("%s\n", family.name);
+    return 0;
+  }
+  // Who reads this may end the program at the first failure.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   Report report;
   try {
     const auto cpu = cpu::open(0, {}), cuda = cuda::open(0, {});

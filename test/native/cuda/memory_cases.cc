@@ -1,8 +1,13 @@
+#include <algorithm>
+
 #include "twin.h"
 
 namespace adastep::test {
 
 namespace {
+
+// Of the emulated GPU. Loops over more are unrolled by four, or not at all.
+constexpr int64_t kThreadsAtOnce = 16384;
 
 template <class T>
 In<Raw> raw_in(const Slot<T>& slot, Side side) {
@@ -13,9 +18,13 @@ Out<Raw> raw_out(const Slot<T>& slot, Side side) {
   return {reinterpret_cast<Raw*>(slot.on(side))};
 }
 
-void fill(Report& report, Backend& cpu, Backend& cuda) {
+}  // namespace
+
+void fill_cases(Report& report, Backend& cpu, Backend& cuda) {
   for (DType dtype : {DType::kF32, DType::kI32, DType::kU8, DType::kF64, DType::kBF16}) {
-    for (int64_t n : {0, 1, 15, 16, 1000, 270003}) {
+    // The last: more than four rounds of all threads that the emulated GPU has at once, 16 bytes each.
+    for (int64_t n : {int64_t{0}, int64_t{1}, int64_t{15}, int64_t{16}, int64_t{1000},
+                      4 * kThreadsAtOnce * 16 / size_of(dtype) + 1003}) {
       for (double value : {0.0, -1.7, 1e10, 200.9}) {
         for (size_t shift : {0, 8}) {
           Twin twin(report, cpu, cuda, 1);
@@ -30,7 +39,7 @@ void fill(Report& report, Backend& cpu, Backend& cuda) {
   }
 }
 
-void copy(Report& report, Backend& cpu, Backend& cuda) {
+void copy_cases(Report& report, Backend& cpu, Backend& cuda) {
   for (int64_t bytes : {0, 1, 4096, 10007}) {
     Twin twin(report, cpu, cuda, 2);
     const auto x = twin.slot(twin.integers(3000, -99, 99));
@@ -41,35 +50,47 @@ void copy(Report& report, Backend& cpu, Backend& cuda) {
   }
 }
 
-void strided(Report& report, Backend& cpu, Backend& cuda) {
+void strided_cases(Report& report, Backend& cpu, Backend& cuda) {
   struct {
     const char* name;
     Dims shape, x, y;
   } const cases[] = {
+      // Of the 32 rows or columns of a tile of transposes exist 1, 5, 6, 10, 11, 13, 15, 16, 20, 28 or all.
       {"contiguous", {{1, 1, 1, 2, 3, 50}}, {{0, 0, 0, 150, 50, 1}}, {{0, 0, 0, 150, 50, 1}}},
       {"transpose", {{1, 1, 1, 1, 70, 45}}, {{0, 0, 0, 0, 1, 70}}, {{0, 0, 0, 0, 45, 1}}},
       {"batched transpose", {{1, 1, 1, 3, 33, 64}}, {{0, 0, 0, 2200, 1, 33}}, {{0, 0, 0, 2112, 64, 1}}},
       {"many transposes", {{1, 1, 1, 70, 10, 11}}, {{0, 0, 0, 110, 1, 10}}, {{0, 0, 0, 110, 11, 1}}},
       {"long", {{1, 1, 1, 70, 16, 15}}, {{0, 0, 0, 1, 70, 1120}}, {{0, 0, 0, 240, 15, 1}}},
+      {"other transpose", {{1, 1, 1, 1, 52, 60}}, {{0, 0, 0, 0, 1, 52}}, {{0, 0, 0, 0, 60, 1}}},
+      {"its inverse", {{1, 1, 1, 1, 60, 52}}, {{0, 0, 0, 0, 1, 60}}, {{0, 0, 0, 0, 52, 1}}},
+      {"narrow transpose", {{1, 1, 1, 1, 64, 37}}, {{0, 0, 0, 0, 1, 64}}, {{0, 0, 0, 0, 37, 1}}},
       {"slice", {{1, 1, 1, 4, 5, 6}}, {{0, 0, 0, 400, 20, 2}}, {{0, 0, 0, 30, 6, 1}}},
       {"permute", {{2, 3, 4, 5, 6, 7}}, {{1, 2, 6, 24, 120, 720}}, {{2520, 840, 210, 42, 7, 1}}},
       {"broadcast", {{1, 1, 1, 4, 5, 6}}, {{0, 0, 0, 0, 1, 0}}, {{0, 0, 0, 30, 6, 1}}},
       {"one", {{1, 1, 1, 1, 1, 1}}, {{0, 0, 0, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0}}},
       {"none", {{1, 1, 1, 1, 0, 3}}, {{0, 0, 0, 0, 3, 1}}, {{0, 0, 0, 0, 3, 1}}},
   };
+  // Not one element more than is used: the emulator reports what is read or written beyond.
+  const auto extent = [](const Dims& shape, const Dims& strides) {
+    int64_t last = 0;
+    for (int d = 0; d < kMaxRank; d++) last += (shape.d[d] - 1) * strides.d[d];
+    return std::max<int64_t>(0, last + 1);
+  };
   for (const auto& c : cases) {
     Twin twin(report, cpu, cuda, 3);
-    const auto x = twin.slot(std::vector<uint32_t>(17000));
-    const auto y = twin.slot(std::vector<uint32_t>(17000));
-    const auto numbers = twin.slot(twin.integers(17000, -1000000, 1000000));
+    const int64_t n = extent(c.shape, c.x);
+    const auto x = twin.slot(std::vector<uint32_t>(static_cast<size_t>(n)));
+    const auto y = twin.slot(std::vector<uint32_t>(static_cast<size_t>(extent(c.shape, c.y))));
+    const auto numbers = twin.slot(twin.integers(n, -1000000, 1000000));
     twin.run(std::string("strided ") + c.name, [&](Side side) {
-      return std::vector<Op>{Copy{68000, raw_in(numbers, side), raw_out(x, side)},
+      return std::vector<Op>{Copy{4 * n, raw_in(numbers, side), raw_out(x, side)},
                              Strided{c.shape, c.x, c.y, {x.on(side)}, {y.on(side)}}};
     });
   }
 }
 
-// 3001: the last block is not full; 20001: more than the emulated GPU has threads at once.
+namespace {
+
 void cast(Report& report, Backend& cpu, Backend& cuda, int64_t n) {
   Twin twin(report, cpu, cuda, 4);
   std::vector<float> values = twin.floats(n, true);
@@ -100,12 +121,20 @@ void cast(Report& report, Backend& cpu, Backend& cuda, int64_t n) {
   }
 }
 
-void random(Report& report, Backend& cpu, Backend& cuda) {
+}  // namespace
+
+void cast_cases(Report& report, Backend& cpu, Backend& cuda) {
+  // The last block is not full; more than four rounds of all threads.
+  for (int64_t n : {int64_t{3001}, 4 * kThreadsAtOnce + 1003}) cast(report, cpu, cuda, n);
+}
+
+void random_cases(Report& report, Backend& cpu, Backend& cuda) {
   for (RandomKind kind : {RandomKind::kUniform, RandomKind::kNormal}) {
-    for (int64_t n : {0, 1, 3, 4, 1000, 1001, 70001}) {
+    for (int64_t n : {0, 1, 2, 3, 4, 1000, 1001, 1002, 1003, 70001}) {
       for (int64_t seed : {int64_t{0}, int64_t{123456789012345}}) {
         Twin twin(report, cpu, cuda, 5);
-        const auto y = twin.slot(std::vector<float>(static_cast<size_t>(n)));
+        const size_t shift = seed == 0 ? 0 : 1;
+        const auto y = twin.slot(std::vector<float>(static_cast<size_t>(n)), shift);
         twin.run("random", [&](Side side) {
           return std::vector<Op>{Random{kind, seed, 7, n, -1.5f, 2.5f, {y.on(side)}}};
         });
@@ -114,9 +143,9 @@ void random(Report& report, Backend& cpu, Backend& cuda) {
   }
 }
 
-void dropout(Report& report, Backend& cpu, Backend& cuda) {
+void dropout_cases(Report& report, Backend& cpu, Backend& cuda) {
   for (float p : {0.0f, 0.3f, 0.9f}) {
-    for (int64_t n : {1, 5, 1000, 4096, 70003}) {
+    for (int64_t n : {1, 2, 3, 5, 1000, 1002, 4096, 70003}) {
       for (size_t shift : {0, 1}) {
         Twin twin(report, cpu, cuda, 6);
         const auto step = twin.slot(std::vector<double>{17});
@@ -128,17 +157,6 @@ void dropout(Report& report, Backend& cpu, Backend& cuda) {
       }
     }
   }
-}
-
-}  // namespace
-
-void memory_cases(Report& report, Backend& cpu, Backend& cuda) {
-  fill(report, cpu, cuda);
-  copy(report, cpu, cuda);
-  strided(report, cpu, cuda);
-  for (int64_t n : {3001, 20001}) cast(report, cpu, cuda, n);
-  random(report, cpu, cuda);
-  dropout(report, cpu, cuda);
 }
 
 }  // namespace adastep::test

@@ -81,15 +81,25 @@ class Twin {
 };
 
 using Case = void (*)(Report& report, Backend& cpu, Backend& cuda);
-void memory_cases(Report& report, Backend& cpu, Backend& cuda);
-void elementwise_cases(Report& report, Backend& cpu, Backend& cuda);
+void fill_cases(Report& report, Backend& cpu, Backend& cuda);
+void copy_cases(Report& report, Backend& cpu, Backend& cuda);
+void strided_cases(Report& report, Backend& cpu, Backend& cuda);
+void cast_cases(Report& report, Backend& cpu, Backend& cuda);
+void random_cases(Report& report, Backend& cpu, Backend& cuda);
+void dropout_cases(Report& report, Backend& cpu, Backend& cuda);
+void unary_cases(Report& report, Backend& cpu, Backend& cuda);
+void binary_cases(Report& report, Backend& cpu, Backend& cuda);
 void reduce_cases(Report& report, Backend& cpu, Backend& cuda);
 void argmax_cases(Report& report, Backend& cpu, Backend& cuda);
 void softmax_cases(Report& report, Backend& cpu, Backend& cuda);
 void cross_entropy_cases(Report& report, Backend& cpu, Backend& cuda);
 void layer_norm_cases(Report& report, Backend& cpu, Backend& cuda);
+void layer_norm_long_cases(Report& report, Backend& cpu, Backend& cuda);
 void embedding_cases(Report& report, Backend& cpu, Backend& cuda);
-void gemm_cases(Report& report, Backend& cpu, Backend& cuda);
+void gemm_small_cases(Report& report, Backend& cpu, Backend& cuda);
+void gemm_medium_cases(Report& report, Backend& cpu, Backend& cuda);
+void gemm_huge_cases(Report& report, Backend& cpu, Backend& cuda);
+void gemm_large_cases(Report& report, Backend& cpu, Backend& cuda);
 void update_cases(Report& report, Backend& cpu, Backend& cuda);
 void sort_cases(Report& report, Backend& cpu, Backend& cuda);
 void sparse_cases(Report& report, Backend& cpu, Backend& cuda);

@@ -1,0 +1,70 @@
+// Which tests of test/native/cuda launch which kernels, found by running them all once on the emulated driver.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** Sizes for real GPUs, of kernels that faster tests launch too. */
+const LEFT_OUT = new Set(["gemmHuge"]);
+
+function run(program, args, env) {
+  const { status, stdout, stderr } = spawnSync(program, args, { env, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${args.join(" ")} fails unchanged: ${stdout}${stderr}`);
+  return stdout;
+}
+
+/** A map from the kernel's name to its families of tests, the fastest first. */
+export function familiesOf(program, env, folder) {
+  const counters = join(folder, "counters");
+  const seconds = new Map();
+  const launching = new Map();
+  for (const family of run(program, ["--list"], env).trim().split("\n")) {
+    if (LEFT_OUT.has(family)) continue;
+    rmSync(counters, { force: true });
+    const began = Date.now();
+    run(program, [family], { ...env, ADASTEP_EMULATOR_COUNTERS: counters });
+    seconds.set(family, Date.now() - began);
+    if (!existsSync(counters)) continue;
+    for (const [, kernel] of readFileSync(counters, "utf8").matchAll(/^\{"kernel":"(\w+)"/gm))
+      launching.set(kernel, (launching.get(kernel) ?? new Set()).add(family));
+  }
+  const bySeconds = (a, b) => seconds.get(a) - seconds.get(b);
+  return new Map([...launching].map(([kernel, families]) => [kernel, [...families].sort(bySeconds)]));
+}
+
+/** The checker's report on the kernel. On others too there are reports: of tests that plant an error. */
+function reasonOf(output, kernel) {
+  const report = new RegExp(`adastep emulator: ((?:(?!: kernel ).)*): kernel ${kernel},`).exec(output)?.[1];
+  return report && `checker: ${report}`;
+}
+
+/**
+ * Runs families of tests with a module's PTX in place of the one they have; resolves to what the first failure was, or
+ * undefined.
+ */
+export function test(program, env, ptx, kernel, families, seconds) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, families, { env: { ...env, ADASTEP_EMULATOR_PTX: ptx } });
+    let [output, ended] = ["", false];
+    const end = (killer) => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      resolve(killer);
+    };
+    const timer = setTimeout(() => end("does not end"), seconds * 1000);
+    child.stdout.on("data", (data) => {
+      output += data;
+      // The checker's report, which comes first, says more than the error that follows from it.
+      const failed = /FAILED: (.*)\n/.exec(output);
+      if (failed) setTimeout(() => end(reasonOf(output, kernel) ?? `test: ${failed[1]}`), 5);
+    });
+    child.stderr.on("data", (data) => {
+      output += data;
+    });
+    child.on("error", reject);
+    child.on("close", (status, signal) =>
+      end(reasonOf(output, kernel) ?? (status === 0 ? undefined : `exit ${status ?? signal}`)),
+    );
+  });
+}
