@@ -60,14 +60,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_settle(Settle op)
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_snapshot(Snapshot op) {
-  const int64_t slot = snapshot_slot(op), words = op.bytes / 4;
+  const int64_t slot = snapshot_slot(op), halves = op.bytes / 2;
   if (slot < 0) return;
   const bool save = op.prepared.data[5] > 0.0f;
-  uint32_t* const kept = op.ring.data + slot * words;
-  for (int64_t i = thread_index(); i < words; i += thread_count()) {
-    if (save)
-      kept[i] = op.data.data[i];
-    else
-      op.data.data[i] = kept[i];
-  }
+  uint16_t* const kept = op.ring.data + slot * halves;
+  uint16_t *const to = save ? kept : op.data.data, *const from = save ? op.data.data : kept;
+  const bool whole = (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 4 == 0;
+  const int64_t words = whole ? halves / 2 : 0;
+  for (int64_t i = thread_index(); i < words; i += thread_count())
+    reinterpret_cast<uint32_t*>(to)[i] = reinterpret_cast<const uint32_t*>(from)[i];
+  for (int64_t i = 2 * words + thread_index(); i < halves; i += thread_count()) to[i] = from[i];
 }

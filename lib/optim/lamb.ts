@@ -1,7 +1,7 @@
 // LAMB: Adam whose steps are as long, layer by layer, as the layer's weights allow.
 
 import type { Parameter } from "../tensor/parameter.js";
-import type { CommonOptions, Family, WithGroups } from "./family.js";
+import { advanceBetas, type CommonOptions, type Family, type WithGroups } from "./family.js";
 import { Optimizer } from "./optimizer.js";
 import { atLeast0, betas, flag, semantics } from "./specs.js";
 
@@ -28,6 +28,7 @@ const FAMILY: Family<LAMBOptions> = {
   rule: () => "lamb",
   hyper: ({ betas, eps }) => [...betas, eps],
   running: [0, 1, 1],
+  advance: advanceBetas,
   trustRatio: true,
 };
 

@@ -77,9 +77,9 @@ void test_packed();
 void test_pool();
 void test_reduce();
 void test_softmax();
-void test_sums();
 void test_rows();
 void test_sparse();
+void test_sums();
 void test_update();
 
 }  // namespace adastep::test

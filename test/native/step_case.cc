@@ -236,9 +236,9 @@ std::vector<Op> StepCase::ops(const std::vector<void*>& given) const {
     list.push_back(settle(at, options.trust_ratio ? SettleFn::kTrustRatio : SettleFn::kUpdateRms, kScales));
   }
   if (options.slots > 0) {
-    const auto bytes = static_cast<int64_t>(images[kP].bytes.size() / 4 * 4);
-    list.push_back(Snapshot{bytes, options.slots, in<float>(at[kPrepared]), inout<uint32_t>(at[kP]),
-                            inout<uint32_t>(at[kRing])});
+    const auto bytes = static_cast<int64_t>(images[kP].bytes.size() / 2 * 2);
+    list.push_back(Snapshot{bytes, options.slots, in<float>(at[kPrepared]), inout<uint16_t>(at[kP]),
+                            inout<uint16_t>(at[kRing])});
   }
   list.push_back(update(at));
   if (sums && !options.norm_first) list.push_back(fold(at, kGradientSums, false));
