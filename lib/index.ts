@@ -135,7 +135,15 @@ export { cast, concat, flatten, reshape, slice, transpose } from "./tensor/shape
 export { crossEntropyRows, logSoftmax, softmax } from "./tensor/softmax.js";
 export { type Scalar, Tensor } from "./tensor/tensor.js";
 export { describeModel } from "./train/describe.js";
-export type { EndEvent, EpochEvent, EvalEvent, Evaluation, StepEvent, TrainerEvent } from "./train/events.js";
+export type {
+  EndEvent,
+  EpochEvent,
+  EvalEvent,
+  Evaluation,
+  GuardStepEvent,
+  StepEvent,
+  TrainerEvent,
+} from "./train/events.js";
 export type { InputColumns } from "./train/feed.js";
 export type { LearningRateReading } from "./train/lr-curve.js";
 export {

@@ -2,7 +2,9 @@
 // the emulated driver on each mutant. A mutant is killed when a test fails or the memory checker reports. Exits with 1
 // if one survives that mutants/equivalents.mjs does not list, or that no test executes.
 //
-//   node scripts/mutants.mjs [part of a kernel's name]
+//   node scripts/mutants.mjs [part of a kernel's name | --settled]
+//
+// --settled leaves out the kernels of mutants/unsettled.mjs, whose survivors nobody has looked at yet: CI runs that.
 //
 // NVCC=<path> chooses the compiler, as in kernel-resources.mjs.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,6 +16,7 @@ import { EQUIVALENT } from "./mutants/equivalents.mjs";
 import { familiesOf, test } from "./mutants/families.mjs";
 import { kernelsOf, mutantsOf } from "./mutants/mutations.mjs";
 import { report } from "./mutants/report.mjs";
+import { UNSETTLED } from "./mutants/unsettled.mjs";
 import { ptxOf } from "./nvcc.mjs";
 
 const sources = join(fileURLToPath(new URL("..", import.meta.url)), "cuda", "kernels");
@@ -30,7 +33,9 @@ const textOf = (() => {
   };
 })();
 
-const wanted = process.argv[2] ?? "";
+const settled = process.argv[2] === "--settled";
+const wanted = settled ? "" : (process.argv[2] ?? "");
+const isWanted = ({ kernel }) => kernel.includes(wanted) && !(settled && UNSETTLED.test(kernel));
 const began = Date.now();
 const since = () => `${((Date.now() - began) / 1000).toFixed(0)} s`;
 const env = emulatedEnvironment({ quiet: true });
@@ -42,7 +47,7 @@ try {
   const modules = readdirSync(sources)
     .filter((file) => file.endsWith(".cu"))
     .map((file) => ptxOf(join(sources, file), folder, "-lineinfo"));
-  const mutants = modules.flatMap((ptx) => mutantsOf(ptx, textOf)).filter((m) => m.kernel.includes(wanted));
+  const mutants = modules.flatMap((ptx) => mutantsOf(ptx, textOf)).filter(isWanted);
   const kernels = new Set(mutants.map((mutant) => mutant.kernel));
   console.log(`${mutants.length} mutants of ${kernels.size} kernels; prepared in ${since()}`);
 

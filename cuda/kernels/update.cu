@@ -159,9 +159,10 @@ __device__ void update(const Update& op) {
 
 }  // namespace
 
-#define ADASTEP_UPDATE(type, name, states)                                                  \
-  extern "C" __global__ void __launch_bounds__(kThreads) adastep_update_##type(Update op) { \
-    update<type>(op);                                                                       \
+#define ADASTEP_UPDATE(type, name, states)                                          \
+  extern "C" __global__ void __launch_bounds__(kThreads, type::kStates > 2 ? 1 : 2) \
+      adastep_update_##type(Update op) {                                            \
+    update<type>(op);                                                               \
   }
 ADASTEP_FOR_EACH_RULE(ADASTEP_UPDATE)
 #undef ADASTEP_UPDATE

@@ -7,6 +7,7 @@ import type { Parameter, ParameterType } from "../tensor/parameter.js";
 import type { InitialState } from "./family.js";
 import type { Layout, Run, Segment } from "./layout.js";
 import { allocate, fillState, type Precision, readState, type State, writeState } from "./precision.js";
+import type { SparseTable } from "./sparse.js";
 
 /** What to allocate. */
 export interface MemoryPlan {
@@ -25,15 +26,19 @@ export interface MemoryPlan {
   readonly guard: Float64Array;
 }
 
+/** Numbers of a state: f32, but for what catching up keeps of the rows of a table. */
+export type StateArray = Float32Array | Float64Array | Int32Array;
+
 /** One state of one parameter, in memory of whatever precision. */
 export interface StateSlot {
   readonly parameter: Parameter;
   /** With PyTorch's name. */
   readonly state: string;
   readonly length: number;
-  /** A copy as f32. */
-  read(): Promise<Float32Array>;
-  write(values: Float32Array): void;
+  readonly dtype: "f32" | "f64" | "i32";
+  /** A copy; what is kept in less than f32 comes as f32. */
+  read(): Promise<StateArray>;
+  write(values: StateArray): void;
   /** Makes it what it is before the first step. */
   restart(): void;
 }
@@ -86,6 +91,7 @@ export class OptimizerMemory {
     readonly device: Device,
     readonly layout: Layout,
     readonly plan: MemoryPlan,
+    readonly tables: readonly SparseTable[],
   ) {
     const { segments, tiles, table } = layout;
     this.table = this.own(device.from(new Uint8Array(table.buffer)));
@@ -168,10 +174,12 @@ export class OptimizerMemory {
   /** The parameters, in the order of the memory. */
   *parameters(): Generator<Parameter> {
     for (const { segment } of this.places()) yield segment.parameter;
+    for (const { parameter } of this.tables) yield parameter;
   }
 
-  /** All states of all parameters. */
+  /** All states of all parameters, those of tables too. */
   *slots(): Generator<StateSlot> {
+    for (const table of this.tables) yield* table.slots();
     for (const { segment, memory } of this.places()) {
       const { parameter, at } = segment;
       const { length } = parameter.value;
@@ -180,8 +188,9 @@ export class OptimizerMemory {
           parameter,
           state: state.name,
           length,
+          dtype: "f32",
           read: () => readState(state, at, length),
-          write: (values) => writeState(state, at, values),
+          write: (values) => writeState(state, at, values as Float32Array),
           restart: () => this.#initialize(state, parameter.value, at),
         };
       }
@@ -191,8 +200,9 @@ export class OptimizerMemory {
         parameter,
         state: "average",
         length,
+        dtype: "f32",
         read: () => average.read(),
-        write: (values) => average.write(values),
+        write: (values) => average.write(values as Float32Array),
         restart: () => average.castFrom(parameter.value),
       };
     }

@@ -6,7 +6,7 @@ import type { Device } from "../device/device.js";
 import { RULES, STEP } from "../device/encode.js";
 import { ArgumentError, describe } from "../errors.js";
 import { mul } from "../tensor/elementwise.js";
-import { gradients } from "../tensor/gradients.js";
+import { rowGradients } from "../tensor/gradients.js";
 import { Parameter } from "../tensor/parameter.js";
 import { Program } from "../tensor/program.js";
 import { type Recorder, recording } from "../tensor/recorder.js";
@@ -28,6 +28,14 @@ import {
   type StateTarget,
 } from "./state.js";
 import { checkStorage, checkStored, STORAGE } from "./storage.js";
+import {
+  checkTables,
+  type GroupedTable,
+  recordTables,
+  sortTables,
+  type TableGradients,
+  tablesOf,
+} from "./tables.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
 
 /** Parameters that share hyper-parameters; `lr` may be changed at any time and takes effect at the next step. */
@@ -48,6 +56,7 @@ export abstract class Optimizer {
   /** Internal: of each group. */
   readonly setups: readonly RuleSetup[];
   readonly #memory: OptimizerMemory;
+  readonly #tables: readonly GroupedTable[];
   readonly #average: number | undefined;
   readonly #averaged: AverageScope;
   readonly #seed: number;
@@ -76,21 +85,30 @@ export abstract class Optimizer {
     checkStored(owner, storage, kept, checked.parameters);
     this.#average = storage.average;
     this.#seed = storage.seed;
-    this.#memory = new OptimizerMemory(this.device, layOut(checked.parameters, groupOf), {
-      states: rule.states.map((name, i) => ({
-        name,
-        squares: i === rule.second,
-        positive: ((rule.positive >> i) & 1) === 1,
-      })),
-      precision: storage.precision,
-      initial: first.initialState,
-      average: storage.average !== undefined,
-      copy: storage.copy !== undefined,
-      groups: this.groups.length,
-      running: this.setups.flatMap(({ running }) => [...running]),
-      row: STEP.rowHead + rule.step,
-      guard: newGuard(1),
-    });
+    const [rows, dense] = [true, false].map((own) =>
+      checked.parameters.filter(({ sparse }) => sparse === own),
+    );
+    this.#tables = tablesOf(owner, rows ?? [], storage.sparse, groupOf, this.setups);
+    this.#memory = new OptimizerMemory(
+      this.device,
+      layOut(dense ?? [], groupOf),
+      {
+        states: rule.states.map((name, i) => ({
+          name,
+          squares: i === rule.second,
+          positive: ((rule.positive >> i) & 1) === 1,
+        })),
+        precision: storage.precision,
+        initial: first.initialState,
+        average: storage.average !== undefined,
+        copy: storage.copy !== undefined,
+        groups: this.groups.length,
+        running: this.setups.flatMap(({ running }) => [...running]),
+        row: STEP.rowHead + rule.step,
+        guard: newGuard(1),
+      },
+      this.#tables.map(({ table }) => table),
+    );
     this.#averaged = new AverageScope(this.#memory);
   }
 
@@ -101,7 +119,8 @@ export abstract class Optimizer {
 
   /** Bytes that this optimizer has allocated; snapshots and some sums come with the first step that needs them. */
   get bytes(): OptimizerBytes {
-    return this.#memory.bytes;
+    const { state, ...bytes } = this.#memory.bytes;
+    return { ...bytes, state: this.#tables.reduce((sum, { table }) => sum + table.bytes, state) };
   }
 
   /**
@@ -112,23 +131,32 @@ export abstract class Optimizer {
     const recorder = recording("minimize");
     recorder.minimizes = true;
     const step = checkStep("minimize", options);
-    const parameters = this.groups.flatMap(({ params }) => params);
+    const parameters = this.groups.flatMap(({ params }) => params.filter(({ sparse }) => !sparse));
+    const tables = this.#tables.map(({ table }) => table.parameter);
     const scaled = step.lossScale ? mul(loss, this.#lossScale(recorder, step.lossScale.initial)) : loss;
-    gradients(scaled, parameters).forEach((gradient, i) => {
+    const { dense, sparse } = rowGradients(scaled, parameters, tables);
+    dense.forEach((gradient, i) => {
       recorder.leaveIn(gradient, (parameters[i] as Parameter).grad as DeviceBuffer);
     });
-    const gradNorm = this.#record(recorder, step, loss);
+    const gradNorm = this.#record(recorder, step, loss, sortTables(this.#tables, sparse));
     return { loss: asScalar(loss), gradNorm };
   }
 
   /** Enqueues one update from the gradients that are in the parameters' `grad` buffers now. */
   step(options: StepOptions = {}): void {
     const step = checkStep(`${this.#owner}.step`, options);
+    if (this.#tables.length > 0) {
+      throw new ArgumentError({
+        argument: `${this.#owner}.step`,
+        got: `the sparse table "${this.#tables[0]?.table.parameter.name}", whose gradient is in no buffer`,
+        accepted: "minimize, inside of device.program",
+      });
+    }
     const key = JSON.stringify([step.key, [...recordedFor(step.schedule)]]);
     let program = this.#programs.get(key);
     if (!program) {
       const body = (): { gradNorm: Scalar } => ({
-        gradNorm: this.#record(recording("step"), step, undefined),
+        gradNorm: this.#record(recording("step"), step, undefined, sortTables([], [])),
       });
       program = new Program(this.device, {}, body) as unknown as Program;
       this.#programs.set(key, program);
@@ -147,7 +175,7 @@ export abstract class Optimizer {
     return reshape(recorder.lift("minimize: the loss scale", prepared.view(STEP.control - 1, [1])), []);
   }
 
-  #record(recorder: Recorder, step: CheckedStep, loss: Tensor | undefined): Scalar {
+  #record(recorder: Recorder, step: CheckedStep, loss: Tensor | undefined, rows: TableGradients): Scalar {
     const { clip, guard, lossScale, watch } = step;
     const needsNorm = clip.norm !== undefined || clip.tensorNorm !== undefined || !!guard || !!lossScale;
     const steering: Steering = {
@@ -160,6 +188,7 @@ export abstract class Optimizer {
       lossScale,
     };
     const [{ rule, trustRatio = false }] = this.setups as [RuleSetup];
+    if (this.#tables.length > 0) checkTables(`${this.#owner}.minimize`, step, trustRatio);
     const hyper = recorder.supplied(this.groups.length * ruleOf(rule).hyper, () => this.#hyper(step));
     const settings = recorder.supplied(STEP.settings, () => settingsOf(steering));
     const gradNorm = recordStep(recorder, this.#memory, {
@@ -171,10 +200,12 @@ export abstract class Optimizer {
       trustRatio,
       watch: watch > 0,
       slots: slotsOf(guard),
+      rowSquares: rows.squares,
       loss: guard && loss,
       hyper,
       settings,
     });
+    recordTables(recorder, this.#memory, this.#tables, rows);
     recorder.opaque.add(gradNorm);
     recorder.onRun.push(() => {
       this.#steps += 1;
@@ -273,6 +304,13 @@ export abstract class Optimizer {
 
   /** Internal: holds parameters and state as they are now, for tools that try steps and take them back. */
   keep(): Kept {
+    if (this.#tables.length > 0) {
+      throw new ArgumentError({
+        argument: this.#owner,
+        got: `the sparse table "${this.#tables[0]?.table.parameter.name}"`,
+        accepted: "dense parameters, where steps are tried and taken back",
+      });
+    }
     const memory = this.#memory.keep();
     const [steps, events] = [this.#steps, this.#events];
     const lrs = this.groups.map(({ lr }) => lr);
@@ -289,8 +327,17 @@ export abstract class Optimizer {
     return { rule, groups: this.groups, memory: this.#memory };
   }
 
+  /**
+   * Brings every row of sparse tables up to date (`sparse: "catchUp"`): before the tables are read but by lookups, and before they
+   * are saved. Enqueued; does nothing for other optimizers.
+   */
+  flush(): void {
+    for (const { table } of this.#tables) table.flush();
+  }
+
   /** Frees gradients and state. */
   dispose(): void {
+    for (const { table } of this.#tables) table.dispose();
     for (const program of this.#programs.values()) program.dispose();
     this.#memory.dispose();
   }

@@ -2,9 +2,9 @@
 
 import type { DeviceBuffer } from "../device/buffer.js";
 import { STEP } from "../device/encode.js";
-import { sqrt } from "../tensor/elementwise.js";
+import { add, sqrt } from "../tensor/elementwise.js";
 import type { NodeField, Recorder } from "../tensor/recorder.js";
-import { reshape } from "../tensor/shape.js";
+import { concat, reshape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { asScalar, type Scalar } from "../tensor/tensor.js";
 import type { OptimizerMemory, RunMemory } from "./memory.js";
@@ -26,6 +26,8 @@ export interface StepPlan {
   readonly watch: boolean;
   /** Snapshots that are kept. */
   readonly slots: number;
+  /** Sum of the squares of gradients that are lists of rows. */
+  readonly rowSquares: Scalar | undefined;
   readonly loss: Tensor | undefined;
   readonly hyper: Tensor;
   readonly settings: Tensor;
@@ -44,7 +46,7 @@ export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: St
   const ringOf = (): DeviceBuffer<"f64"> => device.alloc("f64", [slots * running.length]);
   const snapshots = slots > 0 ? memory.shared(`${slots} running`, ringOf, "snapshots") : undefined;
   const { hyper, settings, loss } = plan;
-  const known = plan.needsNorm ? totals : undefined;
+  const known = plan.needsNorm ? withRows(recorder, totals, plan.rowSquares) : undefined;
   const words = { hyper, running, settings, guard, snapshots, loss, totals: known, norm, prepared };
   recorder.emit("advance", { rule, groups, slots, ...words });
 
@@ -80,7 +82,20 @@ export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: St
   if (!plan.needsNorm) recordFold(recorder, memory, STEP.gradientSums);
   if (plan.watch) recordFold(recorder, memory, STEP.sums, prepared);
   if (plan.needsNorm) return asScalar(reshape(recorder.lift("minimize: the norm", norm), []));
-  return asScalar(sqrt(reshape(recorder.lift("minimize: the norm", totals.view(0, [1])), [])));
+  const square = reshape(recorder.lift("minimize: the norm", totals.view(0, [1])), []);
+  return asScalar(sqrt(plan.rowSquares ? add(square, plan.rowSquares) : square));
+}
+
+/** The sums over all dense gradients, with those of rows. */
+function withRows(
+  recorder: Recorder,
+  totals: DeviceBuffer<"f32">,
+  squares: Scalar | undefined,
+): Tensor | DeviceBuffer {
+  if (!squares) return totals;
+  const [first, rest] = [totals.view(0, [1]), totals.view(1, [STEP.sums - 1])];
+  const sum = add(recorder.lift("minimize: the norm", first), reshape(squares, [1]));
+  return concat([sum, recorder.lift("minimize: the norm", rest)]);
 }
 
 type Fields = Record<string, NodeField>;

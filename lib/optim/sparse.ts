@@ -1,14 +1,15 @@
 // The optimizer state of a table whose gradient is a list of rows: only the rows in use are updated.
 
 import type { DeviceBuffer } from "../device/buffer.js";
-import { type ArrayOf, type DType, dtypeOf, type Shape } from "../device/dtype.js";
+import type { DType, Shape } from "../device/dtype.js";
 import { RULES } from "../device/encode.js";
-import { ArgumentError, describe, ShapeError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { type NodeField, type Recorder, recording } from "../tensor/recorder.js";
 import type { RowGradient, RowList } from "../tensor/rows.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { InitialState } from "./family.js";
+import type { StateArray, StateSlot } from "./memory.js";
 
 /**
  * How a rule treats the rows of a table:
@@ -20,9 +21,6 @@ import type { InitialState } from "./family.js";
  *   would have done to it with a gradient of 0: the trajectory of the dense optimizer, nearly.
  */
 export type SparseMode = "lazy" | "rowWise" | "catchUp";
-
-/** State of a table by name, with PyTorch's names where PyTorch has the state. */
-export type SparseStates = Readonly<Record<string, Float32Array | Float64Array | Int32Array>>;
 
 /** Where the scalars of a step are, and which group is the table's. */
 export interface StepScalars {
@@ -47,6 +45,7 @@ interface State {
   readonly name: string;
   readonly field: string;
   readonly buffer: DeviceBuffer;
+  readonly initial: InitialState;
 }
 
 /** Refuses hyper-parameters whose skipped steps have no closed form. */
@@ -122,9 +121,14 @@ export class SparseTable {
 
   #state(name: string, field: string, dtype: DType, shape: Shape, initial: InitialState = 0): State {
     const buffer = this.parameter.value.device.alloc(dtype, shape);
+    const state = { name, field, buffer, initial };
+    if (initial !== 0) this.#restart(state);
+    return state;
+  }
+
+  #restart({ buffer, initial }: State): void {
     if (initial === "parameter") buffer.copyFrom(this.parameter.value);
-    else if (initial !== 0) buffer.fill(initial);
-    return { name, field, buffer };
+    else buffer.fill(initial);
   }
 
   /** Bytes of the state. */
@@ -168,25 +172,20 @@ export class SparseTable {
     device.run("sparseFlush", { vocabulary: this.parameter.shape[0], ...this.#tableFields() });
   }
 
-  /** Copies of the states by name. */
-  async readStates(): Promise<SparseStates> {
-    const entries = this.#states.map(async ({ name, buffer }) => [name, await buffer.read()] as const);
-    return Object.fromEntries(await Promise.all(entries)) as SparseStates;
-  }
-
-  /** Writes states by name, all or none. */
-  writeStates(owner: string, given: SparseStates): void {
-    for (const { name, buffer } of this.#states) {
-      const data: unknown = given[name];
-      if (dtypeOf(data) !== buffer.dtype || (data as Float32Array).length !== buffer.length) {
-        throw new ShapeError({
-          argument: `${owner}: '${this.parameter.name}.${name}'`,
-          got: describe(data),
-          accepted: `${buffer.length} elements of ${buffer.dtype}`,
-        });
-      }
+  /** Its states, for those who read and write them by name. */
+  *slots(): Generator<StateSlot> {
+    for (const own of this.#states) {
+      const { name, buffer } = own;
+      yield {
+        parameter: this.parameter,
+        state: name,
+        length: buffer.length,
+        dtype: buffer.dtype as StateSlot["dtype"],
+        read: () => buffer.read() as Promise<StateArray>,
+        write: (values) => buffer.write(values),
+        restart: () => this.#restart(own),
+      };
     }
-    for (const { name, buffer } of this.#states) buffer.write(given[name] as ArrayOf[DType]);
   }
 
   dispose(): void {

@@ -1,11 +1,12 @@
 // The state of an optimizer by the names of its parameters: how it is read, and how one is fitted onto an optimizer.
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
+import { dtypeOf } from "../device/dtype.js";
 import { STEP } from "../device/encode.js";
 import { ArgumentError, describe, ShapeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { GUARD } from "./guard.js";
-import type { OptimizerMemory } from "./memory.js";
+import type { OptimizerMemory, StateArray } from "./memory.js";
 
 /** Everything that continues an optimizer, on any device and in any precision. The order of parameters means nothing. */
 export interface OptimizerState {
@@ -22,7 +23,7 @@ export interface OptimizerState {
   /** What the guard remembers, word by word. */
   readonly guard: readonly number[];
   /** By parameter, then by state, with PyTorch's names; `average` is the running mean of the parameter. */
-  readonly parameters: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
+  readonly parameters: Readonly<Record<string, Readonly<Record<string, StateArray>>>>;
 }
 
 /** How a state is taken over. */
@@ -68,7 +69,7 @@ export async function readState(
 
 async function readStates(memory: OptimizerMemory): Promise<States> {
   const arrays = [...memory.slots()].map(async (slot) => ({ ...slot, data: await slot.read() }));
-  const parameters = new Map<string, [string, Float32Array][]>();
+  const parameters = new Map<string, [string, StateArray][]>();
   for (const { name } of memory.parameters()) parameters.set(name, []);
   for (const { parameter, state, data } of await Promise.all(arrays))
     parameters.get(parameter.name)?.push([state, data]);
@@ -212,14 +213,17 @@ function refuse(owner: string, { missing, unexpected }: LoadReport, memory: Opti
   });
 }
 
+const ARRAY_NAMES = { f32: "Float32Array", f64: "Float64Array", i32: "Int32Array" } as const;
+
 function checkSizes(owner: string, parameters: States, memory: OptimizerMemory): void {
-  for (const { parameter, state, length } of memory.slots()) {
+  for (const { parameter, state, length, dtype } of memory.slots()) {
     const data: unknown = at(at(parameters, parameter.name), state);
-    if (data === undefined || (data instanceof Float32Array && data.length === length)) continue;
+    const fits = data !== undefined && dtypeOf(data) === dtype;
+    if (data === undefined || (fits && (data as StateArray).length === length)) continue;
     throw new ShapeError({
       argument: `${owner}: '${parameter.name}.${state}'`,
-      got: data instanceof Float32Array ? `${data.length} elements` : describe(data),
-      accepted: `a Float32Array of ${length} elements`,
+      got: fits ? `${(data as StateArray).length} elements` : describe(data),
+      accepted: `a ${ARRAY_NAMES[dtype]} of ${length} elements`,
     });
   }
 }

@@ -5,6 +5,7 @@ import { ArgumentError, DTypeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { InitialState } from "./family.js";
 import type { Precision } from "./precision.js";
+import type { SparseMode } from "./sparse.js";
 
 /** How the state of an optimizer is kept. */
 export interface StorageOptions {
@@ -19,9 +20,11 @@ export interface StorageOptions {
   readonly copy?: "bf16";
   /** Seeds stochastic rounding. Default 0. */
   readonly seed?: number;
+  /** How the rows of tables with row gradients (`sparse: true` of Embedding and EmbeddingBag) are updated. Default "lazy". */
+  readonly sparse?: SparseMode;
 }
 
-export const STORAGE = ["precision", "average", "copy", "seed"] as const;
+export const STORAGE = ["precision", "average", "copy", "seed", "sparse"] as const;
 
 export function checkStorage(owner: string, options: StorageOptions) {
   const { average, copy } = options;
@@ -32,6 +35,7 @@ export function checkStorage(owner: string, options: StorageOptions) {
         ? undefined
         : checkNumber(`${owner}: 'average'`, average, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
     copy: copy === undefined ? undefined : checkChoice(`${owner}: 'copy'`, copy, ["bf16"]),
+    sparse: checkChoice(`${owner}: 'sparse'`, given(options.sparse, "lazy"), ["lazy", "rowWise", "catchUp"]),
     seed: checkInteger(`${owner}: 'seed'`, given(options.seed, 0), 0, 2 ** 32 - 1),
   };
 }

@@ -1,5 +1,7 @@
 // What a training run tells while it goes on. Steps and epochs are counted from 1, over all runs of a trainer.
 
+import type { GuardEvent } from "../optim/guard.js";
+
 /** Figures of a dataset under the model as it is. */
 export interface Evaluation {
   /** Mean over all examples. */
@@ -51,4 +53,11 @@ export interface EndEvent {
   readonly epoch: number;
 }
 
-export type TrainerEvent = StepEvent | EpochEvent | EvalEvent | EndEvent;
+/** A decision of the guard; `step` is the attempt that it was about. */
+export interface GuardStepEvent extends GuardEvent {
+  readonly step: number;
+  readonly epoch: number;
+}
+
+/** `guard` events come with the step events, and at the end of the run. */
+export type TrainerEvent = StepEvent | EpochEvent | EvalEvent | GuardStepEvent | EndEvent;

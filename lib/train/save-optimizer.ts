@@ -4,6 +4,7 @@ import { readBytes, writeFileAtomically } from "../data/files.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../data/safetensors.js";
 import { countOf, type Shape } from "../device/dtype.js";
 import { AdastepError, DataError, describe } from "../errors.js";
+import type { StateArray } from "../optim/memory.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { LoadOptions, LoadReport, OptimizerState } from "../optim/state.js";
 import { packageVersion } from "./version.js";
@@ -36,7 +37,7 @@ export async function saveOptimizer(
   const tensors: [string, SafetensorsTensor][] = Object.entries(state.parameters).flatMap(([name, states]) =>
     Object.entries(states).map(([own, data]): [string, SafetensorsTensor] => [
       `${name}.${own}`,
-      { dtype: "F32", shape: shapeOf(shapes.get(name), data.length), data },
+      { dtype: nameOf(data), shape: shapeOf(shapes.get(name), data.length), data } as SafetensorsTensor,
     ]),
   );
   const guard = Float64Array.from(state.guard);
@@ -65,7 +66,7 @@ export async function loadOptimizer(
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
   const shapes = shapesOf(optimizer);
   const scalars = Object.fromEntries(SCALARS.map((name) => [name, scalarOf(path, metadata, name)]));
-  const parameters = new Map<string, [string, Float32Array][]>();
+  const parameters = new Map<string, [string, StateArray][]>();
   // A parameter that has no states is known by its group.
   for (const name of [scalars.groups].flat(2)) parameters.set(String(name), []);
   let guard: Float64Array | undefined;
@@ -80,7 +81,7 @@ export async function loadOptimizer(
     const states = parameters.get(name);
     if (dot < 0 || !states)
       throw new DataError({ argument, got: describe(key), accepted: "a state of a parameter of the groups" });
-    if (!(data instanceof Float32Array)) throw new DataError({ argument, got: dtype, accepted: "F32" });
+    if (!isState(data)) throw new DataError({ argument, got: dtype, accepted: "F32, F64 or I32" });
     const own = shapes.get(name);
     if (own && countOf(own) === data.length && shape.join() !== own.join())
       throw new DataError({ argument, got: `[${shape.join(", ")}]`, accepted: `[${own.join(", ")}]` });
@@ -102,6 +103,15 @@ export async function loadOptimizer(
     if (!(cause instanceof AdastepError)) throw cause;
     throw new DataError(`${path} does not fit the optimizer: ${cause.message}`, { cause });
   }
+}
+
+function isState(data: unknown): data is StateArray {
+  return data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array;
+}
+
+function nameOf(data: StateArray): "F32" | "F64" | "I32" {
+  if (data instanceof Float32Array) return "F32";
+  return data instanceof Float64Array ? "F64" : "I32";
 }
 
 function shapesOf(optimizer: Optimizer): Map<string, Shape> {

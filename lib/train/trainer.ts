@@ -9,7 +9,7 @@ import type { Module } from "../nn/module.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule/schedule.js";
 import { evaluateDataset } from "./evaluate.js";
-import type { Evaluation, TrainerEvent } from "./events.js";
+import type { Evaluation, GuardStepEvent, TrainerEvent } from "./events.js";
 import { Feed } from "./feed.js";
 import { Mean } from "./mean.js";
 import {
@@ -65,6 +65,7 @@ export class Trainer {
   readonly optimizer: Optimizer;
   readonly #schedule: Schedule | undefined;
   readonly #seed: number;
+  readonly #guarded: boolean;
   readonly #feed: Feed;
   readonly #recordings: Recordings;
   #epoch = 0;
@@ -80,6 +81,7 @@ export class Trainer {
     this.model = options.model;
     this.optimizer = options.optimizer;
     this.#schedule = options.schedule;
+    this.#guarded = options.guard !== undefined;
     this.#seed = checkInteger("Trainer: 'seed'", options.seed ?? 0, 0);
     this.#feed = new Feed(options.inputs, options.inputScale);
     this.#recordings = new Recordings({
@@ -149,6 +151,7 @@ export class Trainer {
   /** Writes the model's parameters as safetensors, atomically. */
   async save(path: string): Promise<void> {
     this.#checkAlive("trainer.save");
+    this.optimizer.flush();
     await saveModel(this.model, path);
   }
 
@@ -174,6 +177,7 @@ export class Trainer {
           run.validation && (run.evaluateEvery === undefined || left === 1) && evaluated !== this.step;
         if (due && !this.#stopped(run)) yield* this.#evaluation(run);
       }
+      yield* await this.#decisions();
       const reason = this.#stopped(run) ? "aborted" : "completed";
       yield { type: "end", reason, step: this.step, epoch: this.#epoch };
     } finally {
@@ -194,6 +198,7 @@ export class Trainer {
         const now = performance.now();
         const examplesPerSecond = (recent.examples / (now - since)) * 1000;
         yield { type: "step", step, epoch: this.#epoch, loss: recent.value, gradNorm, lr, examplesPerSecond };
+        yield* await this.#decisions();
         [recent, since] = [new Mean(), now];
       }
       if (isEvaluation(step, run) && !this.#stopped(run)) yield* this.#evaluation(run);
@@ -229,6 +234,13 @@ export class Trainer {
         barrier: isEvaluation(step, run),
       };
     }
+  }
+
+  /** What the guard has decided since the last time. */
+  async #decisions(): Promise<GuardStepEvent[]> {
+    if (!this.#guarded || this.#disposed) return [];
+    const events = await this.optimizer.events();
+    return events.map((event) => ({ ...event, step: event.attempt, epoch: this.#epoch }));
   }
 
   async *#evaluation(run: CheckedRun): AsyncGenerator<TrainerEvent, void, void> {

@@ -3,7 +3,7 @@
 
 import { expect } from "chai";
 import { Device, embeddingBag, f32, gradients, i32, mul, sum, type Tensor } from "../../lib/index.js";
-import { adam, Harness, type Setup } from "../optim/sparse-harness.js";
+import { adam, Harness, readStates, type Setup } from "../optim/sparse-harness.js";
 import { deviceNames } from "../support/devices.js";
 import { floats } from "../support/numbers.js";
 
@@ -40,7 +40,7 @@ async function train(device: Device, setup: Setup): Promise<unknown[]> {
     );
   }
   harness.table.flush();
-  trace.push(await harness.read(), await harness.table.readStates());
+  trace.push(await harness.read(), await readStates(harness.table));
   return trace;
 }
 

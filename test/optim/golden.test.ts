@@ -86,7 +86,7 @@ async function run(device: Device, test: Case, gradients: Gradients, makeStep: M
     steps.push([...(await w.read())]);
   }
   const state = (await optimizer.state()).parameters;
-  return { steps, states: parameters.map(({ name }) => state[name] ?? {}) };
+  return { steps, states: parameters.map(({ name }) => (state[name] ?? {}) as Record<string, Float32Array>) };
 }
 
 /** The gradients go into their buffers, and the optimizer steps by a direct command. */

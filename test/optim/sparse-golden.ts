@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Device } from "../../lib/index.js";
-import { adam, Harness, type Setup } from "./sparse-harness.js";
+import { adam, Harness, readStates, type Setup } from "./sparse-harness.js";
 
 export interface Case {
   readonly name: string;
@@ -71,5 +71,5 @@ export async function runGolden(device: Device, setup: Setup) {
     steps.push(await harness.read());
   }
   harness.table.flush();
-  return { steps, end: await harness.read(), states: await harness.table.readStates() };
+  return { steps, end: await harness.read(), states: await readStates(harness.table) };
 }

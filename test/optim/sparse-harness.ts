@@ -16,6 +16,7 @@ import {
   type Tensor,
 } from "../../lib/index.js";
 import { newGuard, type Steering, settingsOf } from "../../lib/optim/guard.js";
+import type { StateArray } from "../../lib/optim/memory.js";
 import { type SparseMode, SparseTable } from "../../lib/optim/sparse.js";
 import { rowGradients } from "../../lib/tensor/gradients.js";
 import { recording } from "../../lib/tensor/recorder.js";
@@ -155,4 +156,14 @@ export class Harness {
     this.table.dispose();
     for (const buffer of Object.values(this.#buffers)) buffer.dispose();
   }
+}
+
+/** Copies of the states of a table by name. */
+export async function readStates(table: SparseTable): Promise<Record<string, StateArray>> {
+  const entries = [...table.slots()].map(async ({ state, read }) => [state, await read()] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+export function writeStates(table: SparseTable, states: Readonly<Record<string, StateArray>>): void {
+  for (const { state, write } of table.slots()) write(states[state] as StateArray);
 }

@@ -7,7 +7,7 @@ import { onEachDevice } from "../support/devices.js";
 import { expectError } from "../support/errors.js";
 import { floats, random } from "../support/numbers.js";
 import { golden, runGolden, setupOf, UNIT } from "./sparse-golden.js";
-import { adam, Harness, type Setup } from "./sparse-harness.js";
+import { adam, Harness, readStates, type Setup, writeStates } from "./sparse-harness.js";
 
 onEachDevice("sparse updates", (device) => {
   for (const test of golden.cases) {
@@ -100,16 +100,16 @@ onEachDevice("sparse updates", (device) => {
       };
       using through = new Harness(device(), floats(1, 40), [10, 4], setup);
       await run(through, 0, 12);
-      const states = await through.table.readStates();
+      const states = await readStates(through.table);
       using resumed = new Harness(device(), await through.read(), [10, 4], {
         ...setup,
         running: setup.rule === "adam" ? powers(setup, 12) : [12],
       });
-      resumed.table.writeStates("load", states);
+      writeStates(resumed.table, states);
       await run(through, 12, 20);
       await run(resumed, 12, 20);
       expect(await resumed.read(), setup.mode).to.deep.equal(await through.read());
-      expect(await resumed.table.readStates()).to.deep.equal(await through.table.readStates());
+      expect(await readStates(resumed.table)).to.deep.equal(await readStates(through.table));
     }
   });
 
@@ -126,10 +126,7 @@ onEachDevice("sparse updates", (device) => {
     );
     using table = new SparseTable(p, "adagrad", "rowWise", { sum: 0.5 });
     expect(table.bytes).to.equal(16);
-    expect([...((await table.readStates()).sum ?? [])]).to.deep.equal([0.5, 0.5, 0.5, 0.5]);
-    await expectError("ADASTEP_SHAPE", /load: 'w.sum'.*4 elements of f32/, () =>
-      table.writeStates("load", { sum: new Float32Array(3) }),
-    );
+    expect([...((await readStates(table)).sum ?? [])]).to.deep.equal([0.5, 0.5, 0.5, 0.5]);
     const betas = [0.9, 0.999] as const;
     checkCatchUp("Adam", { betas, weightDecay: 0.1, decoupled: true });
     await expectError("ADASTEP_ARGUMENT", /Adam: 'sparse'.*weightDecay/, () =>

@@ -109,5 +109,5 @@ export async function trajectory(
     optimizer.step();
     steps.push(await w.read());
   }
-  return { steps, state: (await optimizer.state()).parameters.w ?? {} };
+  return { steps, state: ((await optimizer.state()).parameters.w ?? {}) as Record<string, Float32Array> };
 }

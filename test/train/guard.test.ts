@@ -5,6 +5,7 @@ import {
   Adam,
   crossEntropy,
   Device,
+  type GuardEvent,
   type GuardOptions,
   Linear,
   type NamedDataset,
@@ -40,10 +41,16 @@ describe("The overshoot guard on handwritten digits", function () {
       seed,
       ...(guard && { guard }),
     });
-    const fit = await trainer.fit(data.train, { epochs: 20, batchSize: 32, validation: data.test });
+    const events: GuardEvent[] = [];
+    let accuracy = Number.NaN;
+    const run = { epochs: 20, batchSize: 32, validation: data.test, logEvery: 10 };
+    for await (const event of trainer.run(data.train, run)) {
+      if (event.type === "guard") events.push(event);
+      else if (event.type === "eval") accuracy = event.accuracy ?? Number.NaN;
+    }
     return {
-      accuracy: fit.validation?.accuracy ?? Number.NaN,
-      events: await optimizer.events(),
+      accuracy,
+      events,
       weights: await model.state(),
     };
   }

@@ -75,7 +75,7 @@ describe("Optimizers in files", () => {
       [tensors, { ...metadata, groups: '[["0.weight","0.bias"],3]' }, /does not fit the optimizer.*'state'/],
       [{ ...tensors, "0.weight.exp_avg": vector(12, [4, 3]) }, metadata, /exp_avg".*\[4, 3\].*\[3, 4\]/],
       [{ ...tensors, "0.weight.exp_avg": vector(11) }, metadata, /0\.weight\.exp_avg'.*11 elements/],
-      [{ ...tensors, "0.weight.exp_avg": F64 }, metadata, /"0\.weight\.exp_avg": got F64, accepted: F32/],
+      [{ ...tensors, "0.weight.exp_avg": F64 }, metadata, /0\.weight\.exp_avg.*Float32Array/],
       [{ ...tensors, "1.weight.exp_avg": vector(1) }, metadata, /tensor "1\.weight\.exp_avg"/],
       [{ ...tensors, other: vector(1) }, metadata, /tensor "other"/],
       [{ ...tensors, "0.bias.sum": vector(3) }, metadata, /0\.bias\.sum/],
