@@ -1,6 +1,6 @@
 // What all optimizers share: parameters in groups, state in flat memory, the recorded step and the direct one.
 
-import { checkBoolean, checkKeys, checkNumber } from "../check.js";
+import { checkNumber } from "../check.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { RULES, STEP } from "../device/encode.js";
@@ -14,7 +14,8 @@ import { reshape } from "../tensor/shape.js";
 import { asScalar, type Scalar, type Tensor } from "../tensor/tensor.js";
 import { AverageScope } from "./average.js";
 import { type CheckedStep, checkStep, type StepOptions } from "./clip.js";
-import { type CommonOptions, type Family, type RuleSetup, setUp, type WithGroups } from "./family.js";
+import type { CommonOptions, Family, RuleSetup, WithGroups } from "./family.js";
+import { groupUp } from "./groups.js";
 import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, slotsOf } from "./guard.js";
 import { checkParameters, layOut } from "./layout.js";
 import { type Kept, type OptimizerBytes, OptimizerMemory } from "./memory.js";
@@ -27,7 +28,7 @@ import {
   readState,
   type StateTarget,
 } from "./state.js";
-import { checkStorage, checkStored, STORAGE } from "./storage.js";
+import { checkStorage, checkStored } from "./storage.js";
 import {
   checkTables,
   type GroupedTable,
@@ -360,58 +361,4 @@ function* recordedFor(schedule: object | undefined): Generator<number> {
   if (!schedule) return;
   if (!numbers.has(schedule)) numbers.set(schedule, schedules++);
   yield numbers.get(schedule) as number;
-}
-
-interface Grouped {
-  readonly params: readonly Parameter[];
-  readonly setup: RuleSetup;
-}
-
-/** Parameters by group, with the numbers of each: the first group that matches a name has it, the rest are the last group. */
-function groupUp(
-  owner: string,
-  parameters: readonly Parameter[],
-  options: WithGroups<CommonOptions>,
-  family: Family<CommonOptions>,
-): Grouped[] {
-  checkKeys(owner, options, [...Object.keys(family.options), ...STORAGE, "groups"]);
-  const { groups = [], ...rest } = options;
-  const common = Object.fromEntries(
-    Object.entries(rest).filter(([name]) => !STORAGE.includes(name as never)),
-  );
-  if (!Array.isArray(groups)) {
-    throw new ArgumentError({ argument: `${owner}: 'groups'`, got: describe(groups), accepted: "an array" });
-  }
-  const left = new Set(parameters);
-  const found: Grouped[] = groups.map((group: { match?: unknown }, i) => {
-    const at = `${owner}: groups[${i}]`;
-    if (typeof group !== "object" || group === null || typeof group.match !== "function") {
-      throw new ArgumentError({
-        argument: at,
-        got: describe(group),
-        accepted: "an object with `match`, a function of a parameter's name",
-      });
-    }
-    const { match, ...overrides } = group as { match: (name: string) => unknown };
-    const params = [...left].filter(({ name }) =>
-      checkBoolean(`${at}: what match("${name}") gives`, match(name)),
-    );
-    if (params.length === 0) {
-      const names = [...left].map(({ name }) => name).join(", ");
-      throw new ArgumentError({ argument: at, got: "a match of nothing", accepted: `one of ${names}` });
-    }
-    for (const parameter of params) left.delete(parameter);
-    return { params, setup: setUp(family, at, { ...common, ...overrides }) };
-  });
-  const setup = setUp(family, owner, common);
-  if (left.size > 0) found.push({ params: [...left], setup });
-  const other = found.find((group) => group.setup.rule !== setup.rule);
-  if (other) {
-    throw new ArgumentError({
-      argument: `${owner}: 'groups'`,
-      got: `a group that needs the rule "${other.setup.rule}" beside "${setup.rule}"`,
-      accepted: "options that leave the states as they are: use an optimizer of its own for such a group",
-    });
-  }
-  return found;
 }

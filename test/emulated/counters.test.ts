@@ -12,13 +12,13 @@ import {
   LAUNCHES,
   PRODUCTS,
   prepare,
-  RULES,
   rowOf,
   TILES,
   TRANSPOSITIONS,
   UPDATED,
   updateLaunch,
 } from "./launches.js";
+import { RULES } from "./rules.js";
 import { SPARSE } from "./sparse-launches.js";
 
 const SECTOR = 32;

@@ -4,6 +4,7 @@
 import { RULES as SCHEMA, STEP } from "../../lib/device/encode.js";
 import type { Device, DeviceBuffer } from "../../lib/index.js";
 import { floats } from "../support/numbers.js";
+import { RULES } from "./rules.js";
 import { SPARSE_LAUNCHES } from "./sparse-launches.js";
 
 type Field = number | string | boolean | readonly number[];
@@ -20,116 +21,6 @@ export interface Launch {
 }
 
 const times = (shape: readonly number[]): number => shape.reduce((p, d) => p * d, 1);
-
-/** Rules with their hyper-parameters, and how many running scalars they have and how many states a parameter. */
-export const RULES = [
-  { rule: "sgd", kernel: "adastep_update_Sgd", hyper: [0.1, 0.01, 0, 0], running: 1, states: 0 },
-  {
-    rule: "sgdMomentum",
-    kernel: "adastep_update_SgdMomentum",
-    hyper: [0.1, 0.01, 0, 0, 0.9, 0, 0, 0],
-    running: 1,
-    states: 1,
-  },
-  {
-    rule: "adagrad",
-    kernel: "adastep_update_AdaGrad",
-    hyper: [0.1, 0.01, 0, 0, 0.1, 1e-10, 0, 0],
-    running: 1,
-    states: 1,
-  },
-  {
-    rule: "adam",
-    kernel: "adastep_update_Adam",
-    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0],
-    running: 3,
-    states: 2,
-  },
-  {
-    rule: "amsgrad",
-    kernel: "adastep_update_Amsgrad",
-    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0, 0],
-    running: 3,
-    states: 3,
-  },
-  {
-    rule: "rmsprop",
-    kernel: "adastep_update_Rmsprop",
-    hyper: [0.01, 0.01, 0, 0, 0.99, 0, 1e-8, 0, 0],
-    running: 1,
-    states: 1,
-  },
-  {
-    rule: "rmspropMomentum",
-    kernel: "adastep_update_RmspropMomentum",
-    hyper: [0.01, 0.01, 0, 0, 0.9, 0.9, 1e-7, 1, 1],
-    running: 1,
-    states: 2,
-  },
-  {
-    rule: "rmspropCentered",
-    kernel: "adastep_update_RmspropCentered",
-    hyper: [0.01, 0.01, 0, 0, 0.9, 0, 1e-7, 1, 1],
-    running: 1,
-    states: 2,
-  },
-  {
-    rule: "rmspropCenteredMomentum",
-    kernel: "adastep_update_RmspropCenteredMomentum",
-    hyper: [0.01, 0.01, 0, 0, 0.99, 0.9, 1e-8, 0, 0],
-    running: 1,
-    states: 3,
-  },
-  {
-    rule: "adadelta",
-    kernel: "adastep_update_Adadelta",
-    hyper: [1, 0.01, 0, 0, 0.9, 1e-6],
-    running: 1,
-    states: 2,
-  },
-  {
-    rule: "adamax",
-    kernel: "adastep_update_Adamax",
-    hyper: [2e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0],
-    running: 2,
-    states: 2,
-  },
-  {
-    rule: "nadam",
-    kernel: "adastep_update_NAdam",
-    hyper: [2e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 0.9998],
-    running: 4,
-    states: 2,
-  },
-  {
-    rule: "radam",
-    kernel: "adastep_update_RAdam",
-    hyper: [1e-3, 0.01, 0, 0, 0.9, 0.999, 1e-8, 1],
-    running: 3,
-    states: 2,
-  },
-  {
-    rule: "lamb",
-    kernel: "adastep_update_Lamb",
-    hyper: [1e-3, 0.01, 0, 0.9, 0.999, 1e-6],
-    running: 3,
-    states: 2,
-  },
-  {
-    rule: "lion",
-    kernel: "adastep_update_Lion",
-    hyper: [1e-4, 0.01, 0, 1, 0.9, 0.99],
-    running: 1,
-    states: 1,
-  },
-  {
-    rule: "scheduleFreeAdamW",
-    kernel: "adastep_update_ScheduleFreeAdamW",
-    hyper: [2.5e-3, 0.01, 0, 0.9, 0.999, 1e-8, 0, 0, 2],
-    running: 4,
-    states: 2,
-  },
-] as const;
 
 /** Parameters of an update: a tile for each of 128 warps. */
 export const UPDATED = 131072;
