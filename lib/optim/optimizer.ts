@@ -231,12 +231,12 @@ export abstract class Optimizer {
   }
 
   /**
-   * What was watched at the last step that watched (`watch` of the step's options), for each parameter. Waits for what was
-   * enqueued before.
+   * What was watched at the last step that watched (`watch` of the step's options), for each parameter; norm and finiteness of the
+   * gradient are of the last step. Waits for what was enqueued before.
    */
   telemetry(): Promise<Telemetry[]> {
-    const [{ rule, running }] = this.setups as [RuleSetup];
-    return telemetryOf(this.#memory, ruleOf(rule), running.length);
+    const [{ rule }] = this.setups as [RuleSetup];
+    return telemetryOf(this.#memory, ruleOf(rule));
   }
 
   /** The guard's decisions since the last call, and of them the newest 64 at most. Waits for what was enqueued before. */

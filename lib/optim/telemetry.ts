@@ -26,8 +26,8 @@ export interface Telemetry {
    */
   readonly agreement: number | undefined;
   /**
-   * Mean of g^2 / v, v the second moment after the step, corrected for its start where the rule does: 1 if v is what g^2 is now;
-   * far above, the second moment is stale. Undefined for rules without one.
+   * Mean of g^2 / v, v the second moment after the step as the rule keeps it, without the correction for its start: near 1 when v is
+   * what g^2 is now; far above, the second moment is stale. Undefined for rules without one.
    */
   readonly staleness: number | undefined;
 }
@@ -41,7 +41,6 @@ interface Watched {
 export async function telemetryOf(
   { layout, sums }: OptimizerMemory,
   { direction, second }: Watched,
-  _running: number,
 ): Promise<Telemetry[]> {
   const columns = await sums.read();
   const count = layout.segments.length;
