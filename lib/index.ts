@@ -7,6 +7,15 @@ export { writeFileAtomically } from "./data/files.js";
 export { type IdxArray, readIdx } from "./data/idx.js";
 export { DATASETS, type DatasetName, type NamedDataset, namedDataset } from "./data/named.js";
 export {
+  decodeNpy,
+  encodeNpy,
+  type NpyArray,
+  type NpyDType,
+  npyColumn,
+  readNpy,
+  writeNpy,
+} from "./data/npy.js";
+export {
   decodeSafetensors,
   encodeSafetensors,
   type SafetensorsDType,
