@@ -98,8 +98,11 @@ class Parser {
     this.#expect(open);
     while (!this.#accept(close)) {
       item();
-      if (this.#accept(",")) comma?.();
-      else return this.#expect(close);
+      if (!this.#accept(",")) {
+        this.#expect(close);
+        return;
+      }
+      comma?.();
     }
   }
 
