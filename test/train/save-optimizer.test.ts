@@ -65,7 +65,7 @@ describe("Optimizers in files", () => {
     });
     const { guard: _guard, ...states } = tensors;
     const { step: _step, ...stepless } = metadata;
-    const F64: SafetensorsTensor = { dtype: "F64", shape: [12], data: new Float64Array(12) };
+    const F64: SafetensorsTensor = { dtype: "F64", shape: [3, 4], data: new Float64Array(12) };
     const bad: [Record<string, SafetensorsTensor | undefined>, Record<string, string>, RegExp][] = [
       [states, metadata, /no F64 tensor "guard"/],
       [tensors, stepless, /metadata "step": got none/],
