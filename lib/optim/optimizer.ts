@@ -189,6 +189,13 @@ export abstract class Optimizer {
       lossScale,
     };
     const [{ rule, trustRatio = false }] = this.setups as [RuleSetup];
+    if (trustRatio && clip.updateRms !== undefined) {
+      throw new ArgumentError({
+        argument: `${this.#owner}: 'clip.updateRms'`,
+        got: `${clip.updateRms}`,
+        accepted: "nothing: the trust ratio decides how long an update is",
+      });
+    }
     if (this.#tables.length > 0) checkTables(`${this.#owner}.minimize`, step, trustRatio);
     const hyper = recorder.supplied(this.groups.length * ruleOf(rule).hyper, () => this.#hyper(step));
     const settings = recorder.supplied(STEP.settings, () => settingsOf(steering));

@@ -5,6 +5,7 @@ import {
   Adam,
   type Device,
   f32,
+  LAMB,
   mul,
   type Optimizer,
   type Parameter,
@@ -14,6 +15,7 @@ import {
   sum,
 } from "../../lib/index.js";
 import { onEachDevice } from "../support/devices.js";
+import { expectError } from "../support/errors.js";
 import { floats } from "../support/numbers.js";
 
 const SIZES = { a: 1500, b: 7 };
@@ -127,6 +129,11 @@ onEachDevice("watching a step", (device) => {
         }
       }
     }
+  });
+
+  it("refuses a limit where the trust ratio has the say", async () => {
+    using run = setUp(device(), (p) => new LAMB(p), { clip: { updateRms: 1 } });
+    await expectError("ADASTEP_ARGUMENT", /LAMB: 'clip.updateRms'/, () => run.step(gradients(1)));
   });
 
   it("scales the loss and its gradient back, grows the scale, and shrinks it after an overflow", async () => {
