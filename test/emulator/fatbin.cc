@@ -38,15 +38,26 @@ std::string hex(u64 value) {
   return text;
 }
 
+// What the container says of the size is believed only where the frame does not say otherwise, and no text is
+// so large that damage of it takes all memory.
+std::string decompressed(const u8* frame, u64 bytes, u64 size) {
+  constexpr u64 kLargestText = u64{1} << 28;
+  const u64 known = ZSTD_getFrameContentSize(frame, bytes);
+  if (size > kLargestText || (known != ZSTD_CONTENTSIZE_UNKNOWN && known != size))
+    fail("a zstd entry does not decompress to the size that it states");
+  std::string text(size, '\0');
+  const size_t got = ZSTD_decompress(text.data(), size, frame, bytes);
+  if (ZSTD_isError(got) || got != size) fail("a zstd entry does not decompress");
+  return text;
+}
+
 std::string payload(const u8* entry) {
   const u8* data = entry + read<u32>(entry + 4);
   u64 flags = read<u64>(entry + 40), padded = read<u64>(entry + 8);
   if (flags & kFlagZstd) {
     u32 compressed = read<u32>(entry + 16);
-    std::string text(read<u64>(entry + 56), '\0');
-    size_t got = compressed <= padded ? ZSTD_decompress(text.data(), text.size(), data, compressed) : 0;
-    if (ZSTD_isError(got) || got != text.size()) fail("a zstd entry does not decompress");
-    return text;
+    if (compressed > padded) fail("a zstd entry is cut short");
+    return decompressed(data, compressed, read<u64>(entry + 56));
   }
   if (flags & kFlagOtherCodec)
     fail("a PTX entry is compressed with a codec other than zstd; build it with --compress-mode=size");

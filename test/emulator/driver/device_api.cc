@@ -4,6 +4,7 @@
 #include <map>
 
 #include "driver/runtime.h"
+#include "driver/unknown.h"
 #include "memory/arena.h"
 
 using namespace emulator;
@@ -86,6 +87,12 @@ const std::map<CUresult, ResultText> kResults = {
     {900, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
     {901,
      {"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"}},
+    {906,
+     {"CUDA_ERROR_STREAM_CAPTURE_IMPLICIT",
+      "operation would make the legacy stream depend on a capturing blocking stream"}},
+    {908,
+     {"CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD",
+      "attempt to terminate a thread-local capture sequence from another thread"}},
     {999, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
 };
 
@@ -97,28 +104,32 @@ CUresult onDevice(CUdevice device) {
 }  // namespace
 
 EMULATOR_API CUresult cuInit(unsigned flags) {
-  if (flags) return kInvalidValue;
+  if (flags) return unknown("cuInit", "flags", flags);
   Runtime::instance().initialized = true;
   return kSuccess;
 }
 
 EMULATOR_API CUresult cuDriverGetVersion(int* version) {
+  if (!version) return kInvalidValue;
   *version = static_cast<int>(driverVersion());
   return kSuccess;
 }
 
 EMULATOR_API CUresult cuDeviceGetCount(int* count) {
+  if (!count) return kInvalidValue;
   *count = 1;
   return onDevice(0);
 }
 
 EMULATOR_API CUresult cuDeviceGet(CUdevice* device, int ordinal) {
+  if (!device) return kInvalidValue;
   *device = ordinal;
   return onDevice(ordinal);
 }
 
 EMULATOR_API CUresult cuDeviceGetName(char* name, int size, CUdevice device) {
   if (CUresult result = onDevice(device)) return result;
+  if (!name || size <= 0) return kInvalidValue;
   std::strncpy(name, "adastep emulated GPU", static_cast<size_t>(size));
   name[size - 1] = '\0';
   return kSuccess;
@@ -126,19 +137,22 @@ EMULATOR_API CUresult cuDeviceGetName(char* name, int size, CUdevice device) {
 
 EMULATOR_API CUresult cuDeviceGetAttribute(int* value, int which, CUdevice device) {
   if (CUresult result = onDevice(device)) return result;
+  if (!value) return kInvalidValue;
   bool known = false;
   *value = attribute(which, Runtime::instance().computeCapability(), known);
-  return known ? kSuccess : kInvalidValue;
+  return known ? kSuccess : unknown("cuDeviceGetAttribute", "attribute", which);
 }
 
 EMULATOR_API CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice device) {
   if (CUresult result = onDevice(device)) return result;
+  if (!bytes) return kInvalidValue;
   *bytes = Arena::instance().total();
   return kSuccess;
 }
 
 EMULATOR_API CUresult cuDevicePrimaryCtxRetain(Context** context, CUdevice device) {
   if (CUresult result = onDevice(device)) return result;
+  if (!context) return kInvalidValue;
   Runtime& runtime = Runtime::instance();
   std::lock_guard<std::mutex> hold(runtime.state);
   if (!runtime.primary) runtime.primary = new Context;
@@ -167,30 +181,35 @@ EMULATOR_API CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
 }
 
 EMULATOR_API CUresult cuCtxSetCurrent(Context* context) {
-  if (!Runtime::instance().initialized) return kNotInitialized;
-  if (context && !context->alive) return kInvalidContext;
+  Runtime& runtime = Runtime::instance();
+  if (!runtime.initialized) return kNotInitialized;
+  std::lock_guard<std::mutex> hold(runtime.state);
+  if (context && context != runtime.primary) return kInvalidContext;
   currentContext() = context;
   return kSuccess;
 }
 
 EMULATOR_API CUresult cuCtxGetCurrent(Context** context) {
   if (!Runtime::instance().initialized) return kNotInitialized;
+  if (!context) return kInvalidValue;
   *context = currentContext();
   return kSuccess;
 }
 
 EMULATOR_API CUresult cuCtxSynchronize() {
-  if (CUresult result = checkReady()) return result;
-  return Runtime::instance().drainAll();
+  const CUresult result = guarded([](Runtime& runtime) { return runtime.refuseContextWait(); });
+  return result ? result : Runtime::instance().drainAll();
 }
 
 EMULATOR_API CUresult cuGetErrorName(CUresult error, const char** name) {
+  if (!name) return kInvalidValue;
   auto found = kResults.find(error);
   *name = found == kResults.end() ? nullptr : found->second.name;
   return found == kResults.end() ? kInvalidValue : kSuccess;
 }
 
 EMULATOR_API CUresult cuGetErrorString(CUresult error, const char** text) {
+  if (!text) return kInvalidValue;
   auto found = kResults.find(error);
   *text = found == kResults.end() ? nullptr : found->second.text;
   return found == kResults.end() ? kInvalidValue : kSuccess;

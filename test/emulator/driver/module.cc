@@ -41,7 +41,19 @@ std::string ptxToRun(const void* image, u32 computeCapability) {
 
 LoadedModule::LoadedModule(const void* image, u32 computeCapability)
     : module(std::make_shared<Module>(parseModule(ptxToRun(image, computeCapability)))) {
-  placeVariables();
+  if (module->target > computeCapability)
+    throw PtxError("PTX for sm_" + std::to_string(module->target) + " on a device of compute capability " +
+                   std::to_string(computeCapability / 10) + "." + std::to_string(computeCapability % 10));
+  try {
+    placeVariables();
+    decodeKernels();
+  } catch (...) {  // of what was not made no destructor runs
+    releaseVariables();
+    throw;
+  }
+}
+
+void LoadedModule::decodeKernels() {
   for (const auto& [name, function] : module->functions) {
     if (!function->entry) continue;
     auto kernel = std::make_unique<Kernel>();
@@ -76,7 +88,9 @@ void LoadedModule::placeVariables() {
   }
 }
 
-LoadedModule::~LoadedModule() {
+LoadedModule::~LoadedModule() { releaseVariables(); }
+
+void LoadedModule::releaseVariables() {
   for (const auto& variable : module->variables) {
     auto at = addresses.find(variable->name);
     if (at != addresses.end()) Arena::instance().release(at->second, kindOf(*variable));

@@ -14,7 +14,7 @@ struct LoadedModule;
 struct Kernel {
   std::shared_ptr<const Module> module;  // kept while launches are queued
   std::shared_ptr<const Program> program;
-  u32 maxDynamicShared = 48 * 1024;
+  u32 maxShared = 48 * 1024;  // static and dynamic
   u32 maxThreads = 1024;
 };
 
@@ -29,6 +29,8 @@ struct LoadedModule {
 
  private:
   void placeVariables();
+  void releaseVariables();
+  void decodeKernels();
 };
 
 }  // namespace emulator

@@ -2,11 +2,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "driver/runtime.h"
+#include "driver/unknown.h"
 #include "exec/decoder.h"
 #include "exec/launch.h"
-#include "ptx/error.h"
 
 using namespace emulator;
 
@@ -28,17 +29,17 @@ void writeCounters(const Launch& launch, const Counters& counters) {
   }
 }
 
+// Each dimension by itself first: only then can no product wrap.
 CUresult checkLaunch(const Kernel& kernel, const Launch& launch) {
-  u64 threads = u64{1};
+  constexpr u32 kMostBlocks[] = {0x7fffffff, 65535, 65535}, kMostThreads[] = {1024, 1024, 64};
   for (int d = 0; d < 3; ++d) {
-    if (launch.grid[d] == 0 || launch.block[d] == 0 || (d && launch.grid[d] > 65535)) return kInvalidValue;
-    threads *= launch.block[d];
+    if (launch.grid[d] == 0 || launch.grid[d] > kMostBlocks[d]) return kInvalidValue;
+    if (launch.block[d] == 0 || launch.block[d] > kMostThreads[d]) return kInvalidValue;
   }
-  if (launch.grid[0] > 0x7fffffffu || launch.block[2] > 64 || threads > kernel.maxThreads)
-    return kInvalidValue;
+  if (launch.threads() > kernel.maxThreads) return kInvalidValue;
   if (u64{launch.grid[0]} * launch.grid[1] * launch.grid[2] > 0x7fffffffu)
     return kInvalidValue;  // the emulator's own limit
-  if (launch.dynamicShared + kernel.program->sharedBytes > kernel.maxDynamicShared) return kInvalidValue;
+  if (u64{launch.dynamicShared} + kernel.program->sharedBytes > kernel.maxShared) return kInvalidValue;
   return kSuccess;
 }
 
@@ -53,11 +54,15 @@ Kernel* findKernel(Runtime& runtime, const void* handle) {
 
 }  // namespace
 
+// Of a damaged image the parser may meet anything, but nothing of it is thrown into the client.
 EMULATOR_API CUresult cuModuleLoadData(LoadedModule** module, const void* image) {
   return guarded([&](Runtime& runtime) -> CUresult {
+    if (!module || !image) return kInvalidValue;
     try {
       *module = new LoadedModule(image, runtime.computeCapability());
-    } catch (const PtxError& error) {
+    } catch (const std::bad_alloc&) {
+      return kOutOfMemory;
+    } catch (const std::exception& error) {  // mostly PtxError
       std::fprintf(stderr, "adastep emulator: %s\n", error.what());
       return kInvalidPtx;
     }
@@ -77,6 +82,7 @@ EMULATOR_API CUresult cuModuleUnload(LoadedModule* module) {
 EMULATOR_API CUresult cuModuleGetFunction(Kernel** kernel, LoadedModule* module, const char* name) {
   return guarded([&](Runtime& runtime) -> CUresult {
     if (!runtime.modules.count(module)) return kInvalidHandle;
+    if (!kernel || !name) return kInvalidValue;
     auto found = module->kernels.find(name);
     if (found == module->kernels.end()) return kNotFound;
     *kernel = found->second.get();
@@ -88,6 +94,7 @@ EMULATOR_API CUresult cuModuleGetGlobal_v2(CUdeviceptr* address, size_t* bytes, 
                                            const char* name) {
   return guarded([&](Runtime& runtime) -> CUresult {
     if (!runtime.modules.count(module)) return kInvalidHandle;
+    if (!name) return kInvalidValue;
     auto found = module->addresses.find(name);
     if (found == module->addresses.end()) return kNotFound;
     if (address) *address = found->second;
@@ -105,6 +112,7 @@ EMULATOR_API CUresult cuFuncGetAttribute(int* value, int which, Kernel* handle) 
   return guarded([&](Runtime& runtime) -> CUresult {
     Kernel* kernel = findKernel(runtime, handle);
     if (!kernel) return kInvalidHandle;
+    if (!value) return kInvalidValue;
     switch (which) {
       case 0:
         *value = static_cast<int>(kernel->maxThreads);
@@ -112,24 +120,20 @@ EMULATOR_API CUresult cuFuncGetAttribute(int* value, int which, Kernel* handle) 
       case 1:
         *value = static_cast<int>(kernel->program->sharedBytes);
         return kSuccess;
-      case 2:
-        *value = 0;
-        return kSuccess;
       case 3:
         *value = static_cast<int>(kernel->program->localBytes);
         return kSuccess;
-      case 4:
-        *value = 32;
-        return kSuccess;  // registers: ptxas knows, the emulator does not
       case 5:
+        *value = static_cast<int>(kernel->module->target);
+        return kSuccess;
       case 6:
         *value = static_cast<int>(runtime.computeCapability());
         return kSuccess;
       case 8:
-        *value = static_cast<int>(kernel->maxDynamicShared - kernel->program->sharedBytes);
+        *value = static_cast<int>(kernel->maxShared - kernel->program->sharedBytes);
         return kSuccess;
-      default:
-        return kInvalidValue;
+      default:  // also 4, the registers: only ptxas knows them
+        return unknown("cuFuncGetAttribute", "attribute", which);
     }
   });
 }
@@ -139,10 +143,11 @@ EMULATOR_API CUresult cuFuncSetAttribute(Kernel* handle, int which, int value) {
     Kernel* kernel = findKernel(runtime, handle);
     if (!kernel) return kInvalidHandle;
     if (which == 9) return kSuccess;  // preferred carve-out: a hint
-    if (which != 8 || value < 0) return kInvalidValue;
+    if (which != 8) return unknown("cuFuncSetAttribute", "attribute", which);
+    if (value < 0) return kInvalidValue;
     u32 wanted = static_cast<u32>(value) + kernel->program->sharedBytes;
     if (wanted > sharedLimit()) return kInvalidValue;
-    kernel->maxDynamicShared = wanted;
+    kernel->maxShared = wanted;
     return kSuccess;
   });
 }
@@ -152,9 +157,9 @@ EMULATOR_API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, K
   return guarded([&](Runtime& runtime) -> CUresult {
     Kernel* kernel = findKernel(runtime, handle);
     if (!kernel) return kInvalidHandle;
-    if (blockSize <= 0) return kInvalidValue;
+    if (!blocks || blockSize <= 0) return kInvalidValue;
     bool turing = runtime.computeCapability() == 75;
-    u64 perBlock = kernel->program->sharedBytes + dynamicShared;
+    u64 perBlock = kernel->program->sharedBytes + std::min<u64>(dynamicShared, 0xffffffff);
     u64 byThreads = (turing ? 1024u : 2048u) / static_cast<u64>(blockSize);
     u64 byShared = perBlock ? (turing ? 65536u : 167936u) / perBlock : byThreads;
     *blocks = static_cast<int>(std::min<u64>({byThreads, byShared, 16}));
@@ -183,10 +188,14 @@ EMULATOR_API CUresult cuLaunchKernel(Kernel* handle, unsigned gridX, unsigned gr
     if (CUresult bad = checkLaunch(*kernel, *launch)) return bad;
     std::map<const Variable*, u64> at;
     launch->params.resize(layOutParams(*program->kernel, &at));
-    if (extra || launch->params.size() > 4096 || (!parameters && !at.empty())) return kInvalidValue;
+    if (extra) return unknown("cuLaunchKernel", "number of extra options", 1);
+    if (launch->params.size() > 4096 || (!parameters && !at.empty())) return kInvalidValue;
     size_t index = 0;
-    for (const Variable* param : program->kernel->params)
-      std::memcpy(&launch->params[at[param]], parameters[index++], param->size);
+    for (const Variable* param : program->kernel->params) {
+      const void* value = parameters[index++];
+      if (!value) return kInvalidValue;
+      std::memcpy(&launch->params[at[param]], value, param->size);
+    }
     return kSuccess;
   });
   if (result != kSuccess) return result;

@@ -25,8 +25,12 @@ enum : CUresult {
   kNotFound = 500,
   kNotReady = 600,
   kLaunchOutOfResources = 701,
+  kHostMemoryAlreadyRegistered = 712,
+  kHostMemoryNotRegistered = 713,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
+  kCaptureImplicit = 906,
+  kCaptureWrongThread = 908,
   kIllegalState = 401,
   kUnknown = 999,
 };

@@ -1,9 +1,11 @@
 #include "driver/runtime.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "driver/registered.h"
 #include "exec/launch.h"
 
 namespace emulator {
@@ -19,6 +21,11 @@ constexpr int kCommandsPerQuery = 8;
 Runtime& Runtime::instance() {
   static Runtime* runtime = new Runtime;
   return *runtime;
+}
+
+Runtime::Runtime() {
+  const char* seed = std::getenv("ADASTEP_EMULATOR_SEED");
+  chance_.seed(seed ? static_cast<u32>(std::strtoul(seed, nullptr, 10)) : 1);
 }
 
 Context*& currentContext() {
@@ -46,14 +53,6 @@ Stream* Runtime::find(void* handle) {
   if (!handle) return &nullStream;
   auto* stream = static_cast<Stream*>(handle);
   return streams.count(stream) ? stream : nullptr;
-}
-
-bool Runtime::captureForbids() const {
-  for (const Stream* stream : capturing) {
-    const bool own = stream->captureThread == std::this_thread::get_id();
-    if (stream->captureMode == 0 || (stream->captureMode == 1 && own)) return true;
-  }
-  return false;
 }
 
 void Runtime::fail(CUresult code, const std::string& report) {
@@ -87,6 +86,10 @@ void Runtime::orderWithNullStream(Stream& stream) {
 }
 
 CUresult Runtime::enqueue(Stream& stream, Command command) {
+  {
+    std::lock_guard<std::mutex> hold(state);
+    if (CUresult refused = refuseUse(stream)) return refused;
+  }
   if (!stream.capture) orderWithNullStream(stream);
   bool shorten = false;
   {
@@ -140,20 +143,61 @@ void Runtime::runUntil(Stream& stream, const Mark* until) {
   }
 }
 
-CUresult Runtime::drain(Stream& stream, const Mark* until) {
-  std::lock_guard<std::mutex> run(execution);
-  runUntil(stream, until);
+bool Runtime::waitsInVain(Stream& stream) {
   std::lock_guard<std::mutex> hold(state);
-  return sticky;
+  if (stream.queue.empty()) return true;
+  const std::shared_ptr<Mark>& first = stream.queue.front().waitsFor;
+  return first && !first->done;
 }
 
-CUresult Runtime::drainAll() {
+void Runtime::runAhead(Stream& stream) {
+  while (!waitsInVain(stream)) runOne(stream);
+}
+
+bool Runtime::luck() { return chance_() / 16 % 2; }  // its low bits are the worst
+
+// In an order that depends on chance, but not on where the heap put them.
+std::vector<Stream*> Runtime::shuffledStreams() {
   std::vector<Stream*> all{&nullStream};
   {
     std::lock_guard<std::mutex> hold(state);
     all.insert(all.end(), streams.begin(), streams.end());
   }
-  for (Stream* stream : all) drain(*stream, nullptr);
+  std::sort(all.begin(), all.end(), [](Stream* a, Stream* b) { return a->number < b->number; });
+  for (size_t k = all.size() - 1; k > 0; --k) std::swap(all[k], all[chance_() / 16 % (k + 1)]);
+  return all;
+}
+
+// What nothing orders may already be done when the host waits for something else, or not begun. Only one of
+// the two shows a wait that is missing between the streams, and only the other a wait that the host forgot.
+void Runtime::letOthersRunAhead(const Stream& stream) {
+  for (Stream* other : shuffledStreams()) {
+    if (other != &stream && luck()) runAhead(*other);
+  }
+}
+
+CUresult Runtime::drain(Stream& stream, const Mark* until) {
+  std::lock_guard<std::mutex> run(execution);
+  if (!(until && until->done)) letOthersRunAhead(stream);
+  runUntil(stream, until);
+  if (until && luck()) runAhead(stream);  // what follows the mark
+  std::lock_guard<std::mutex> hold(state);
+  return sticky;
+}
+
+CUresult Runtime::drainNullStream() {
+  std::lock_guard<std::mutex> run(execution);
+  letOthersRunAhead(nullStream);
+  for (Stream* stream : shuffledStreams()) {
+    if (stream->blocking) runUntil(*stream, nullptr);
+  }
+  std::lock_guard<std::mutex> hold(state);
+  return sticky;
+}
+
+CUresult Runtime::drainAll() {
+  std::lock_guard<std::mutex> run(execution);
+  for (Stream* stream : shuffledStreams()) runUntil(*stream, nullptr);
   std::lock_guard<std::mutex> hold(state);
   return sticky;
 }
@@ -178,6 +222,7 @@ void Runtime::destroyContext() {
   for (Graph* graph : executables) delete graph;
   streams.clear(), events.clear(), modules.clear(), graphs.clear(), executables.clear(), capturing.clear();
   Arena::instance().releaseAll();
+  RegisteredMemory::instance().clear();
 }
 
 }  // namespace emulator

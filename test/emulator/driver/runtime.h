@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -38,6 +39,7 @@ struct Graph {
 };
 
 struct Stream {
+  u64 number = 0;        // in the order of their creation
   bool blocking = true;  // ordered with the null stream
   std::deque<Command> queue;
   std::unique_ptr<Graph> capture;
@@ -57,6 +59,7 @@ struct Context {
 class Runtime {
  public:
   static Runtime& instance();
+  Runtime();
 
   std::mutex state;
   std::mutex execution;
@@ -64,6 +67,7 @@ class Runtime {
   bool initialized = false;
   u32 references = 0;  // of the primary context
   Context* primary = nullptr;
+  u64 streamsMade = 0;
   CUresult sticky = kSuccess;
   Stream nullStream;
   std::set<Stream*> streams;
@@ -78,14 +82,21 @@ class Runtime {
   // context on this thread, or the error that stays.
   CUresult ready() const;
   Stream* find(void* handle);  // null: no such stream
-  // Whether captures forbid this thread what is unsafe meanwhile: its own, unless relaxed, and global ones of
-  // other threads.
-  bool captureForbids() const;
+
+  // What captures forbid (captures.cc). These lock nothing; an error that they give has invalidated the
+  // captures that it is due to: nothing can be recorded any more, and no graph comes of them.
+  CUresult refuseUnsafe();       // a call that is not recorded but could matter to what is
+  CUresult refuseUse(Stream&);   // work for a stream
+  CUresult refuseWait(Stream&);  // a wait or query, or what cannot be recorded
+  CUresult refuseContextWait();
+  CUresult endCapture(Stream&, Graph*& graph);
 
   // Both take `state`. Appends the command, or records it if the stream captures.
   CUresult enqueue(Stream& stream, Command command);
-  // These take both locks. Runs commands until the mark is done, or (null) the stream is empty.
+  // These take both locks. Runs commands until the mark is done, or (null) the stream is empty. Other streams
+  // may run ahead meanwhile, as far as nothing orders them: chance decides, the same in every run.
   CUresult drain(Stream& stream, const Mark* until);
+  CUresult drainNullStream();  // and with it the streams that block
   CUresult drainAll();
   void makeProgress(Stream& stream);  // a few commands, unless another thread runs some now
 
@@ -94,8 +105,16 @@ class Runtime {
 
  private:
   void orderWithNullStream(Stream& stream);
-  bool runOne(Stream& stream);  // under `execution`
+  // Under `execution`:
+  bool runOne(Stream& stream);
   void runUntil(Stream& stream, const Mark* until);
+  std::vector<Stream*> shuffledStreams();
+  void letOthersRunAhead(const Stream& stream);
+  void runAhead(Stream& stream);
+  bool luck();
+  bool waitsInVain(Stream& stream);  // nothing to do before something of another stream is done
+
+  std::minstd_rand chance_;
 };
 
 // The context that this thread has made current.

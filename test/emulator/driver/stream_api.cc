@@ -1,6 +1,7 @@
 // Streams, events and graphs. A command waits in its stream until something forces it: whatever the host
 // forgets to wait for has not happened yet.
 #include "driver/runtime.h"
+#include "driver/unknown.h"
 
 using namespace emulator;
 
@@ -14,10 +15,11 @@ CUresult withStream(void* handle, F body) {
   });
 }
 
+// For a call that a capturing stream cannot take.
 CUresult lookUp(void* handle, Stream*& stream) {
-  return withStream(handle, [&](Runtime&, Stream& found) -> CUresult {
+  return withStream(handle, [&](Runtime& runtime, Stream& found) -> CUresult {
     stream = &found;
-    return found.capture ? kCaptureUnsupported : kSuccess;
+    return runtime.refuseWait(found);
   });
 }
 
@@ -33,8 +35,10 @@ CUresult markOf(Event* event, std::shared_ptr<Mark>& mark) {
 
 EMULATOR_API CUresult cuStreamCreate(Stream** stream, unsigned flags) {
   return guarded([&](Runtime& runtime) -> CUresult {
-    if (flags > 1) return kInvalidValue;
+    if (!stream) return kInvalidValue;
+    if (flags > 1) return unknown("cuStreamCreate", "flags", flags);
     *stream = new Stream;
+    (*stream)->number = ++runtime.streamsMade;
     (*stream)->blocking = flags == 0;
     runtime.streams.insert(*stream);
     return kSuccess;
@@ -48,6 +52,7 @@ EMULATOR_API CUresult cuStreamDestroy_v2(Stream* handle) {
   if (!handle) return kInvalidHandle;
   Runtime& runtime = Runtime::instance();
   runtime.drain(*stream, nullptr);
+  std::lock_guard<std::mutex> run(runtime.execution);  // another thread may be letting it run ahead
   std::lock_guard<std::mutex> hold(runtime.state);
   runtime.streams.erase(stream);
   delete stream;
@@ -57,7 +62,8 @@ EMULATOR_API CUresult cuStreamDestroy_v2(Stream* handle) {
 EMULATOR_API CUresult cuStreamSynchronize(void* handle) {
   Stream* stream = nullptr;
   if (CUresult result = lookUp(handle, stream)) return result;
-  return handle ? Runtime::instance().drain(*stream, nullptr) : Runtime::instance().drainAll();
+  Runtime& runtime = Runtime::instance();
+  return handle ? runtime.drain(*stream, nullptr) : runtime.drainNullStream();
 }
 
 EMULATOR_API CUresult cuStreamQuery(void* handle) {
@@ -74,7 +80,7 @@ EMULATOR_API CUresult cuStreamQuery(void* handle) {
 }
 
 EMULATOR_API CUresult cuStreamWaitEvent(void* handle, Event* event, unsigned flags) {
-  if (flags) return kInvalidValue;
+  if (flags) return unknown("cuStreamWaitEvent", "flags", flags);
   Stream* stream = nullptr;
   if (CUresult result = lookUp(handle, stream)) return result;
   Command command;
@@ -84,7 +90,8 @@ EMULATOR_API CUresult cuStreamWaitEvent(void* handle, Event* event, unsigned fla
 
 EMULATOR_API CUresult cuEventCreate(Event** event, unsigned flags) {
   return guarded([&](Runtime& runtime) -> CUresult {
-    if (flags > 3) return kInvalidValue;
+    if (!event) return kInvalidValue;
+    if (flags > 3) return unknown("cuEventCreate", "flags", flags);
     *event = new Event;
     runtime.events.insert(*event);
     return kSuccess;
@@ -136,10 +143,11 @@ EMULATOR_API CUresult cuEventSynchronize(Event* event) {
 
 EMULATOR_API CUresult cuStreamBeginCapture_v2(void* handle, int mode) {
   return withStream(handle, [&](Runtime& runtime, Stream& stream) -> CUresult {
-    if (mode < 0 || mode > 2) return kInvalidValue;
+    if (mode < 0 || mode > 2) return unknown("cuStreamBeginCapture", "mode", mode);
     if (!handle || stream.capture) return kIllegalState;
     stream.capture = std::make_unique<Graph>();
     stream.captureMode = mode;
+    stream.captureBroken = false;
     stream.captureThread = std::this_thread::get_id();
     runtime.capturing.insert(&stream);
     return kSuccess;
@@ -148,11 +156,8 @@ EMULATOR_API CUresult cuStreamBeginCapture_v2(void* handle, int mode) {
 
 EMULATOR_API CUresult cuStreamEndCapture(void* handle, Graph** graph) {
   return withStream(handle, [&](Runtime& runtime, Stream& stream) -> CUresult {
-    if (!stream.capture) return kIllegalState;
-    *graph = stream.capture.release();
-    runtime.capturing.erase(&stream);
-    runtime.graphs.insert(*graph);
-    return kSuccess;
+    if (!graph) return kInvalidValue;
+    return runtime.endCapture(stream, *graph);
   });
 }
 
@@ -160,7 +165,8 @@ EMULATOR_API CUresult cuGraphInstantiateWithFlags(Graph** executable, Graph* gra
                                                   unsigned long long flags) {
   return guarded([&](Runtime& runtime) -> CUresult {
     if (!runtime.graphs.count(graph)) return kInvalidHandle;
-    if (flags) return kInvalidValue;
+    if (!executable) return kInvalidValue;
+    if (flags) return unknown("cuGraphInstantiateWithFlags", "flags", static_cast<long long>(flags));
     *executable = new Graph(*graph);
     runtime.executables.insert(*executable);
     return kSuccess;

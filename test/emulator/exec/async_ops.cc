@@ -39,8 +39,8 @@ void runCopy(Warp& w, const Instruction& i, u32 mask) {
     wanted[l] = form.hasSize ? w.at<u32>(form.size)[l] : size;
     if (ignored >> l & 1) wanted[l] = 0;
     if (mask >> l & 1 && wanted[l] > size)
-      reportFault(w, i, l, kLaunchFailed, "a source size beyond the size of the copy",
-                  std::to_string(wanted[l]));
+      reportMisuse(w, i, l, kLaunchFailed,
+                   "a source size beyond the size of the copy, " + std::to_string(wanted[l]));
   }
   // Any size is a sum of powers of two.
   for (u32 piece = size; piece; piece /= 2) {
@@ -57,7 +57,7 @@ void runCopy(Warp& w, const Instruction& i, u32 mask) {
   for (u32 rest = mask; rest; rest &= rest - 1) {
     int l = __builtin_ctz(rest);
     u64 to = static_cast<u64>(target.host[l] - block.shared.data());
-    AsyncCopies::Copy copy{static_cast<u32>(l), 0, to, size, {}};
+    AsyncCopies::Copy copy{static_cast<u32>(l), 0, to, addressOf(w, form.from, l), size, wanted[l], {}};
     std::memcpy(copy.data, data[l], size);
     block.copies.add(w.index, copy);
     if (block.launch->check) block.shadow.markInFlight(to, size);
@@ -72,6 +72,7 @@ void land(Warp& w, const Instruction& i, const std::vector<AsyncCopies::Copy>& c
   for (const AsyncCopies::Copy& copy : copies) {
     std::memcpy(w.block->shared.data() + copy.to, copy.data, copy.bytes);
     if (!w.block->launch->check) continue;
+    w.block->shadow.markLanded(copy.to, copy.bytes);
     form.elementBytes = static_cast<u8>(copy.bytes);
     Addresses address = {};
     address[copy.lane] = copy.to;
@@ -83,7 +84,8 @@ void land(Warp& w, const Instruction& i, const std::vector<AsyncCopies::Copy>& c
 void decodeCopy(Decoder& decoder, const Statement& s, Instruction& i) {
   static const std::vector<std::string> cache = {"L2::64B", "L2::128B", "L2::256B"};
   std::vector<std::string> parts = splitModifiers(s.opcode);
-  bool known = parts.size() >= 5 && parts[1] == "async" && (parts[2] == "ca" || parts[2] == "cg") &&
+  bool known = (parts.size() == 5 || parts.size() == 6) && parts[1] == "async" &&
+               (parts[2] == "ca" || parts[2] == "cg") &&
                (parts[3] == "shared" || parts[3] == "shared::cta") && parts[4] == "global";
   for (size_t p = 5; known && p < parts.size(); ++p)
     known = std::find(cache.begin(), cache.end(), parts[p]) != cache.end();
@@ -104,9 +106,10 @@ void decodeCopy(Decoder& decoder, const Statement& s, Instruction& i) {
     const OperandText& last = s.operands[3];
     form.hasIgnore = decoder.bitsOf(last) == 1;
     form.hasSize = !form.hasIgnore;
-    form.ignoreNegated = last.negated;
+    if (last.kind == OperandText::kInteger && (last.value < 0 || last.value > size))
+      decoder.fail("more bytes to read than the size of the copy");
     (form.hasIgnore ? form.ignore : form.size) =
-        form.hasIgnore ? decoder.predicate(last) : decoder.source(last, 32);
+        form.hasIgnore ? decoder.predicate(last, form.ignoreNegated) : decoder.source(last, 32);
   }
   i.run = runCopy;
 }
@@ -136,7 +139,7 @@ void decodeWaitAll(Decoder& decoder, const Statement&, Instruction& i) {
 }  // namespace
 
 void addAsyncOps(OpTable& t) {
-  t.special("cp", Class::kLoad, decodeCopy);
+  t.family("cp", Class::kLoad, decodeCopy);
   t.special("cp.async.commit_group", Class::kOther, decodeCommit);
   t.special("cp.async.wait_group", Class::kOther, decodeWaitGroup);
   t.special("cp.async.wait_all", Class::kOther, decodeWaitAll);

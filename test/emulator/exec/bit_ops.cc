@@ -26,9 +26,9 @@ void addWidth(OpTable& t, const std::string& bits) {
   t.add("xor" + b, Class::kInteger, [](U x, U y) { return static_cast<U>(x ^ y); });
   t.add("not" + b, Class::kInteger, [](U x) { return static_cast<U>(~x); });
   t.add("cnot" + b, Class::kInteger, [](U x) { return static_cast<U>(x == 0); });
-  t.add("shl" + b, Class::kInteger, [](U x, u32 n) { return shiftLeft<U>(x, n); });
-  t.add("shr" + b + " shr" + u, Class::kInteger, [](U x, u32 n) { return shiftRight<U>(x, n); });
-  t.add("shr" + s, Class::kInteger, [](S x, u32 n) { return shiftRight<S>(x, n); });
+  t.add("shl" + b, Class::kInteger, [](U x, Count n) { return shiftLeft<U>(x, n); });
+  t.add("shr" + b + " shr" + u, Class::kInteger, [](U x, Count n) { return shiftRight<U>(x, n); });
+  t.add("shr" + s, Class::kInteger, [](S x, Count n) { return shiftRight<S>(x, n); });
 }
 
 u32 leadingZeros(u32 a) { return a ? static_cast<u32>(__builtin_clz(a)) : 32; }
@@ -116,33 +116,35 @@ void addBitOps(OpTable& t) {
   t.add("or.pred", Class::kInteger, [](bool a, bool b) { return a || b; });
   t.add("xor.pred", Class::kInteger, [](bool a, bool b) { return a != b; });
   t.add("not.pred", Class::kInteger, [](bool a) { return !a; });
-  t.add("popc.b32", Class::kInteger, [](u32 a) { return static_cast<u32>(__builtin_popcount(a)); });
-  t.add("popc.b64", Class::kInteger, [](u64 a) { return static_cast<u32>(__builtin_popcountll(a)); });
-  t.add("clz.b32", Class::kInteger, [](u32 a) { return leadingZeros(a); });
-  t.add("clz.b64", Class::kInteger, [](u64 a) { return leadingZeros(a); });
+  t.add("popc.b32", Class::kInteger, [](u32 a) { return Count{static_cast<u32>(__builtin_popcount(a))}; });
+  t.add("popc.b64", Class::kInteger, [](u64 a) { return Count{static_cast<u32>(__builtin_popcountll(a))}; });
+  t.add("clz.b32", Class::kInteger, [](u32 a) { return Count{leadingZeros(a)}; });
+  t.add("clz.b64", Class::kInteger, [](u64 a) { return Count{leadingZeros(a)}; });
   t.add("brev.b32", Class::kInteger, [](u32 a) { return reverse(a); });
   t.add("brev.b64", Class::kInteger, [](u64 a) { return reverse(a); });
   t.add("bfe.u32", Class::kInteger, [](u32 a, u32 p, u32 n) { return extractUnsigned<u32, i32>(a, p, n); });
-  t.add("bfe.u64", Class::kInteger, [](u64 a, u32 p, u32 n) { return extractUnsigned<u64, i64>(a, p, n); });
+  t.add("bfe.u64", Class::kInteger,
+        [](u64 a, Count p, Count n) { return extractUnsigned<u64, i64>(a, p, n); });
   t.add("bfe.s32", Class::kInteger, [](u32 a, u32 p, u32 n) { return extractSigned<u32, i32>(a, p, n); });
-  t.add("bfe.s64", Class::kInteger, [](u64 a, u32 p, u32 n) { return extractSigned<u64, i64>(a, p, n); });
+  t.add("bfe.s64", Class::kInteger, [](u64 a, Count p, Count n) { return extractSigned<u64, i64>(a, p, n); });
   t.add("bfind.u32", Class::kInteger, [](u32 a) { return a ? 31 - leadingZeros(a) : 0xffffffffu; });
   t.add("bfind.u64", Class::kInteger, [](u64 a) { return a ? 63 - leadingZeros(a) : 0xffffffffu; });
   t.add("bfind.s32", Class::kInteger, [](i32 a) { return highestBit<u32, i32>(a); });
   t.add("bfind.s64", Class::kInteger, [](i64 a) { return highestBit<u64, i64>(a); });
   t.add("bfind.shiftamt.u32", Class::kInteger, [](u32 a) { return a ? leadingZeros(a) : 0xffffffffu; });
   t.add("prmt.b32", Class::kInteger, [](u32 a, u32 b, u32 s) { return permute(a, b, s); });
-  t.add("bfi.b32", Class::kInteger, [](u32 f, u32 a, u32 p, u32 n) { return insertField(f, a, p, n); });
-  t.add("bfi.b64", Class::kInteger, [](u64 f, u64 a, u32 p, u32 n) { return insertField(f, a, p, n); });
-  t.add("lop3.b32", Class::kInteger, [](u32 a, u32 b, u32 c, u32 table) { return lookup(a, b, c, table); });
-  t.add("bmsk.clamp.b32", Class::kInteger, [](u32 p, u32 n) { return bitMask(p, n); });
-  t.add("bmsk.wrap.b32", Class::kInteger, [](u32 p, u32 n) { return bitMask(p & 31, n & 31); });
-  t.add("shf.l.wrap.b32", Class::kInteger, [](u32 a, u32 b, u32 n) { return funnelLeft(a, b, n & 31); });
-  t.add("shf.r.wrap.b32", Class::kInteger, [](u32 a, u32 b, u32 n) { return funnelRight(a, b, n & 31); });
+  t.add("bfi.b32", Class::kInteger, [](u32 f, u32 a, Count p, Count n) { return insertField(f, a, p, n); });
+  t.add("bfi.b64", Class::kInteger, [](u64 f, u64 a, Count p, Count n) { return insertField(f, a, p, n); });
+  t.add("lop3.b32", Class::kInteger,
+        [](u32 a, u32 b, u32 c, Literal table) { return lookup(a, b, c, table); });
+  t.add("bmsk.clamp.b32", Class::kInteger, [](Count p, Count n) { return Count{bitMask(p, n)}; });
+  t.add("bmsk.wrap.b32", Class::kInteger, [](Count p, Count n) { return Count{bitMask(p & 31, n & 31)}; });
+  t.add("shf.l.wrap.b32", Class::kInteger, [](u32 a, u32 b, Count n) { return funnelLeft(a, b, n & 31); });
+  t.add("shf.r.wrap.b32", Class::kInteger, [](u32 a, u32 b, Count n) { return funnelRight(a, b, n & 31); });
   t.add("shf.l.clamp.b32", Class::kInteger,
-        [](u32 a, u32 b, u32 n) { return funnelLeft(a, b, std::min(n, 32u)); });
+        [](u32 a, u32 b, Count n) { return funnelLeft(a, b, std::min(n.value, 32u)); });
   t.add("shf.r.clamp.b32", Class::kInteger,
-        [](u32 a, u32 b, u32 n) { return funnelRight(a, b, std::min(n, 32u)); });
+        [](u32 a, u32 b, Count n) { return funnelRight(a, b, std::min(n.value, 32u)); });
 }
 
 }  // namespace emulator

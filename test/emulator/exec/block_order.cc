@@ -1,26 +1,42 @@
 #include "exec/block_order.h"
 
-#include <unordered_set>
+#include <set>
+#include <tuple>
 
 namespace emulator {
 namespace {
 
-// A newer fence of the same lanes covers more than the older.
+// A newer fence of the same lanes covers more than the older, but for a fence.sc only another does.
 void addFence(Fences& all, const std::shared_ptr<const Fence>& added) {
   for (auto& fence : all) {
     if (fence->warp != added->warp || fence->lanes != added->lanes) continue;
+    if (fence->sequential && !added->sequential) continue;
     if (fence->time < added->time) fence = added;
     return;
   }
   all.push_back(added);
 }
 
-void addHead(std::vector<const Release*>& heads, const Release* head) {
-  if (std::find(heads.begin(), heads.end(), head) == heads.end()) heads.push_back(head);
+void addHead(std::vector<Head>& heads, const Head& added) {
+  for (Head& head : heads) {
+    if (head.release != added.release) continue;
+    head.ofReader |= added.ofReader;
+    head.sequential |= added.sequential;
+    return;
+  }
+  heads.push_back(added);
 }
 
-bool covers(const Release& release, const Acquired::Access& access) {
-  for (const auto& fence : release.fences) {
+void addRelease(std::vector<const Release*>& all, const Release* added) {
+  if (std::find(all.begin(), all.end(), added) == all.end()) all.push_back(added);
+}
+
+// Whether all its fences count for who acquired it so; else it is those of fence.sc, if any.
+bool countsWhole(const Head& head) { return head.ofReader && head.release->ofWriter; }
+
+bool covers(const Head& head, const Acquired::Access& access) {
+  for (const auto& fence : head.release->fences) {
+    if (!countsWhole(head) && !(head.sequential && fence->sequential)) continue;
     bool ownLane = access.warp == fence->warp && access.lane >= 0 && fence->lanes >> access.lane & 1;
     if (access.time < (ownLane ? fence->time : fence->ordered[access.warp])) return true;
   }
@@ -38,7 +54,7 @@ const Release* Releases::latest(u64 address) const {
 void Releases::publish(u64 address, Release release, bool replaces) {
   std::lock_guard<std::mutex> hold(lock_);
   const Release*& latest = latest_[address];
-  if (latest && !replaces) addHead(release.after, latest);
+  if (latest && !replaces) release.replaced = latest;
   all_.push_back(std::move(release));
   latest = &all_.back();
   any_.store(true, std::memory_order_relaxed);
@@ -56,37 +72,48 @@ void Acquired::start(u32 block, u32 warps) {
   if (warps_.size() < warps) warps_.resize(warps);
 }
 
-void Acquired::fence(u32 warp, u32 lanes, ThreadOrder& order) {
+void Acquired::fence(u32 warp, u32 lanes, bool sequential, ThreadOrder& order) {
   used_ = true;
   OfWarp& self = warps_[warp];
   order.tick();  // so that accesses before and after differ in time
-  auto made = std::make_shared<Fence>(Fence{warp, lanes, order.clock(), {}});
+  auto made = std::make_shared<Fence>(Fence{warp, lanes, order.clock(), sequential, {}});
   std::copy(order.row(warp), order.row(warp) + 32, made->ordered.begin());
   Fences kept{made};
   for (const auto& fence : self.own) {
-    if (u32 rest = fence->lanes & ~lanes) {
+    if (u32 rest = fence->sequential && !sequential ? fence->lanes : fence->lanes & ~lanes) {
       auto part = std::make_shared<Fence>(*fence);
       part->lanes = rest;
       kept.push_back(std::move(part));
     }
   }
   self.own = std::move(kept);
-  if (self.seen.empty()) return;
-  for (const auto& [address, release] : self.seen) addHead(self.heads, release);
+  if (self.seen.empty() && (self.met.empty() || !sequential)) return;
+  for (const auto& [address, release] : self.seen) {
+    addHead(self.heads, {release, true, sequential});
+    if (!sequential) addRelease(self.met, release);
+  }
   self.seen.clear();
   self.known = false;
+  if (!sequential) return;
+  for (const Release* release : self.met) addHead(self.heads, {release, false, true});
+  self.met.clear();
 }
 
 void Acquired::write(u32 warp, u32 lane, u64 address, bool reads, Releases& releases) {
   const OfWarp& self = warps_[warp];
-  Release made{block_, {}, {}};
+  Release made{block_, {}, false, false, {}, nullptr};
   for (const auto& fence : self.own) {
-    if (fence->lanes >> lane & 1) made.fences.push_back(fence);
+    if (!(fence->lanes >> lane & 1)) continue;
+    made.fences.push_back(fence);
+    made.ofWriter = true;
+    made.ofWriterSequential |= fence->sequential;
+  }
+  // "Everyone writes and fences, a barrier, one thread counts": the fences of the others count too.
+  for (const auto& fence : self.others) {
+    if (made.ofWriter || fence->sequential) made.fences.push_back(fence);
   }
   if (!made.fences.empty()) {
-    // "Everyone writes and fences, a barrier, one thread counts": the fences of the others count too.
-    made.fences.insert(made.fences.end(), self.others.begin(), self.others.end());
-    made.after = self.heads;
+    made.heads = self.heads;
     releases.publish(address, std::move(made), !reads);
   } else if (!reads && releases.any()) {
     releases.overwrite(address);
@@ -100,21 +127,35 @@ void Acquired::read(u32 warp, u64 address, const Releases& releases) {
   warps_[warp].seen[address] = latest;
 }
 
-void Acquired::barrier(const std::vector<u32>& members) {
+Acquired::Arrival Acquired::arrive(u32 warp) const {
+  Arrival made;
+  const OfWarp& self = warps_[warp];
+  for (const Fences* some : {&self.own, &self.others}) {
+    for (const auto& fence : *some) addFence(made.fences, fence);
+  }
+  made.heads = self.heads;
+  made.seen = self.met;
+  for (const auto& [address, release] : self.seen) addRelease(made.seen, release);
+  return made;
+}
+
+void Acquired::barrier(const std::vector<u32>& members, const std::vector<const Arrival*>& arrived) {
   if (!used_) return;
   Fences fences;
-  std::vector<const Release*> heads;
-  for (u32 member : members) {
-    const OfWarp& warp = warps_[member];
-    for (const Fences* some : {&warp.own, &warp.others}) {
-      for (const auto& fence : *some) addFence(fences, fence);
-    }
-    for (const Release* head : warp.heads) addHead(heads, head);
-  }
+  std::vector<Head> heads;
+  std::vector<const Release*> seen;
+  auto add = [&](const Arrival& arrival) {
+    for (const auto& fence : arrival.fences) addFence(fences, fence);
+    for (const Head& head : arrival.heads) addHead(heads, head);
+    for (const Release* release : arrival.seen) addRelease(seen, release);
+  };
+  for (u32 member : members) add(arrive(member));
+  for (const Arrival* each : arrived) add(*each);
   for (u32 member : members) {
     OfWarp& warp = warps_[member];
     warp.others = fences;
-    if (warp.heads.size() == heads.size()) continue;
+    warp.met = seen;
+    if (warp.heads == heads) continue;
     warp.heads = heads;
     warp.known = false;
   }
@@ -124,15 +165,24 @@ void Acquired::index(OfWarp& warp) {
   if (warp.known) return;
   warp.known = true;
   warp.byBlock.clear();
-  std::vector<const Release*> open = warp.heads;
-  std::unordered_set<const Release*> seen(open.begin(), open.end());
+  std::vector<Head> open;
+  std::set<std::tuple<const Release*, bool, bool>> reached;
+  auto reach = [&](const Head& head) {
+    if (reached.emplace(head.release, head.ofReader, head.sequential).second) open.push_back(head);
+  };
+  for (const Head& head : warp.heads) reach(head);
   while (!open.empty()) {
-    const Release* release = open.back();
+    const Head head = open.back();
     open.pop_back();
-    warp.byBlock[release->block].push_back(release);
-    for (const Release* earlier : release->after) {
-      if (seen.insert(earlier).second) open.push_back(earlier);
+    const Release& release = *head.release;
+    bool whole = countsWhole(head);
+    auto sequential = [](const auto& fence) { return fence->sequential; };
+    if (whole || (head.sequential && std::any_of(release.fences.begin(), release.fences.end(), sequential)))
+      warp.byBlock[release.block].push_back(head);
+    if (whole || (head.sequential && release.ofWriterSequential)) {
+      for (const Head& earlier : release.heads) reach(earlier);
     }
+    if (release.replaced) reach({release.replaced, head.ofReader, head.sequential});
   }
 }
 
@@ -142,7 +192,7 @@ bool Acquired::covers(u32 warp, const Access& access) {
   auto found = self.byBlock.find(access.block);
   if (found == self.byBlock.end()) return false;
   return std::any_of(found->second.begin(), found->second.end(),
-                     [&](const Release* release) { return emulator::covers(*release, access); });
+                     [&](const Head& head) { return emulator::covers(head, access); });
 }
 
 bool Acquired::coversBlocks(u32 warp, u32 count) {

@@ -37,19 +37,22 @@ void storeCombined(Warp& w, const Instruction& i, u32 mask, u32 result) {
   q = (q & ~mask) | (second & mask);
 }
 
-SetpForm& decodeSetp(Decoder& decoder, const Statement& s, Instruction& i, u8 bits, bool isFloat) {
+SetpForm& decodeSetp(Decoder& decoder, const Statement& s, Instruction& i, u8 bits) {
   SetpForm& form = decoder.makeForm<SetpForm>(i);
   form.combine = combineOf(s.opcode);
   decoder.expectOperands(form.combine == SetpForm::kNone ? 3 : 4);
   const OperandText& target = s.operands[0];
-  form.hasSecond = target.kind == OperandText::kList;
-  i.d = decoder.destination(form.hasSecond ? target.parts[0] : target, 1);
-  if (form.hasSecond) form.second = decoder.destination(target.parts[1], 1);
-  i.a = decoder.source(s.operands[1], bits, isFloat);
-  i.b = decoder.source(s.operands[2], bits, isFloat);
+  form.hasSecond = target.kind == OperandText::kPair;
+  if (form.hasSecond && target.parts[0].kind == OperandText::kSink &&
+      target.parts[1].kind == OperandText::kSink)
+    decoder.fail("a comparison without a result");
+  i.d = decoder.destination(form.hasSecond ? target.parts[0] : target, 1, kTakesSink);
+  if (form.hasSecond) form.second = decoder.destination(target.parts[1], 1, kTakesSink);
+  const Takes takes = takesOf(splitModifiers(s.opcode).back());
+  i.a = decoder.source(s.operands[1], bits, takes);
+  i.b = decoder.source(s.operands[2], bits, takes);
   if (form.combine != SetpForm::kNone) {
-    form.negated = s.operands[3].negated;
-    i.c = decoder.predicate(s.operands[3]);
+    i.c = decoder.predicate(s.operands[3], form.negated);
   }
   return form;
 }

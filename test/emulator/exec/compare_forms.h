@@ -16,7 +16,7 @@ struct SetpForm {
 };
 
 void storeCombined(Warp& w, const Instruction& i, u32 mask, u32 result);
-SetpForm& decodeSetp(Decoder& decoder, const Statement& s, Instruction& i, u8 bits, bool isFloat);
+SetpForm& decodeSetp(Decoder& decoder, const Statement& s, Instruction& i, u8 bits);
 
 template <class T, bool Ftz, class F>
 struct Comparison {
@@ -31,7 +31,7 @@ struct Comparison {
     storeCombined(w, i, mask, packBits(out));
   }
   static void decode(Decoder& decoder, const Statement& s, Instruction& i) {
-    decodeSetp(decoder, s, i, sizeof(T) * 8, std::is_floating_point<T>::value);
+    decodeSetp(decoder, s, i, sizeof(T) * 8);
     i.run = runSetp;
   }
 };
@@ -45,6 +45,8 @@ void addComparison(OpTable& t, const std::string& name, const std::string& type,
   const std::string ftz = Ftz ? ".ftz" : "", source = Ftz ? ".f32" : type;
   t.add("set." + name + ftz + ".u32" + source + " set." + name + ftz + ".s32" + source, kind,
         [](T a, T b) { return C::compare(a, b) ? 0xffffffffu : 0u; });
+  // 1.0 is no result of a comparison of 16-bit floats.
+  if (source == ".f16" || source == ".bf16") return;
   t.add("set." + name + ftz + ".f32" + source, kind, [](T a, T b) { return C::compare(a, b) ? 1.f : 0.f; });
 }
 

@@ -92,14 +92,15 @@ void addCompareOps(OpTable& t) {
   t.add("selp.b64 selp.u64 selp.s64", Class::kMove, [](u64 a, u64 b, bool p) { return p ? a : b; });
   t.add("selp.f32", Class::kMove, [](f32 a, f32 b, bool p) { return p ? a : b; });
   t.add("selp.f64", Class::kMove, [](f64 a, f64 b, bool p) { return p ? a : b; });
-  t.add("slct.b32.s32 slct.u32.s32 slct.s32.s32", Class::kMove,
-        [](u32 a, u32 b, i32 c) { return c >= 0 ? a : b; });
+  // The first type is that of the selected.
+  t.add("slct.b32.s32", Class::kMove, [](Bits<u32> a, Bits<u32> b, i32 c) { return c >= 0 ? a : b; });
+  t.add("slct.u32.s32 slct.s32.s32", Class::kMove, [](i32 a, i32 b, i32 c) { return c >= 0 ? a : b; });
   t.add("slct.f32.s32", Class::kMove, [](f32 a, f32 b, i32 c) { return c >= 0 ? a : b; });
-  t.add("slct.b32.f32 slct.u32.f32 slct.s32.f32", Class::kMove,
-        [](u32 a, u32 b, f32 c) { return c >= 0 ? a : b; });
+  t.add("slct.b32.f32", Class::kMove, [](Bits<u32> a, Bits<u32> b, f32 c) { return c >= 0 ? a : b; });
+  t.add("slct.u32.f32 slct.s32.f32", Class::kMove, [](i32 a, i32 b, f32 c) { return c >= 0 ? a : b; });
   t.add("slct.f32.f32", Class::kMove, [](f32 a, f32 b, f32 c) { return c >= 0 ? a : b; });
-  t.add("slct.b64.s32 slct.u64.s32 slct.s64.s32", Class::kMove,
-        [](u64 a, u64 b, i32 c) { return c >= 0 ? a : b; });
+  t.add("slct.b64.s32", Class::kMove, [](Bits<u64> a, Bits<u64> b, i32 c) { return c >= 0 ? a : b; });
+  t.add("slct.u64.s32 slct.s64.s32", Class::kMove, [](i64 a, i64 b, i32 c) { return c >= 0 ? a : b; });
 }
 
 }  // namespace emulator

@@ -26,8 +26,8 @@ void runIndexedBranch(Warp& w, const Instruction& i, u32 mask) {
   for (u32 left = mask; left;) {
     int lane = __builtin_ctz(left);
     if (index[lane] >= targets.size())
-      reportFault(w, i, lane, kLaunchFailed, "branch index beyond the list, index",
-                  std::to_string(index[lane]));
+      reportMisuse(w, i, lane, kLaunchFailed,
+                   "branch index beyond the list, index " + std::to_string(index[lane]));
     u32 same = 0;
     for (u32 l = 0; l < kWarpSize; ++l) same |= static_cast<u32>(index[l] == index[lane]) << l;
     same &= left;
@@ -134,9 +134,12 @@ void decodeBare(Decoder& decoder, const Statement&, Instruction& i) {
 
 void runExit(Warp& w, const Instruction&, u32 mask) { w.exit(mask); }
 void runTrap(Warp& w, const Instruction& i, u32 mask) {
-  reportFault(w, i, __builtin_ctz(mask), kLaunchFailed, "trap", "none");
+  reportMisuse(w, i, __builtin_ctz(mask), kLaunchFailed, "trap");
 }
-void runFence(Warp& w, const Instruction&, u32 mask) { fence(w, mask); }
+template <bool Sequential>
+void runFence(Warp& w, const Instruction&, u32 mask) {
+  fence(w, mask, Sequential);
+}
 void runNothing(Warp&, const Instruction&, u32) {}
 
 void decodeSleep(Decoder& decoder, const Statement& s, Instruction& i) {
@@ -152,27 +155,29 @@ u32 literal(Decoder& decoder, const OperandText& operand, u32 limit) {
   return static_cast<u32>(operand.value);
 }
 
-// bar.sync id[, threads];  bar.red.op d, id[, threads], [!]p;
+// bar.sync id[, threads];  bar.arrive id, threads;  bar.red.op d, id[, threads], [!]p;
 template <BarrierKind Kind, bool Aligned>
 void decodeBarrier(Decoder& decoder, const Statement& s, Instruction& i) {
   BarrierForm& form = decoder.makeForm<BarrierForm>(i);
   form.kind = Kind;
   form.aligned = Aligned;
   size_t at = 0, end = s.operands.size();
-  if constexpr (Kind != BarrierKind::kSync) {
+  constexpr bool kArrives = Kind == BarrierKind::kArrive;
+  if constexpr (Kind != BarrierKind::kSync && !kArrives) {
     if (end < 3) decoder.fail("too few operands");
     i.d = decoder.destination(s.operands[at++], Kind == BarrierKind::kPopcount ? 32 : 1);
-    i.a = decoder.predicate(s.operands[--end]);
-    form.sourceNegated = s.operands[end].negated;
+    i.a = decoder.predicate(s.operands[--end], form.sourceNegated);
   }
   if (end != at + 1 && end != at + 2) decoder.fail("expected a barrier and perhaps a count");
   i.immediate = literal(decoder, s.operands[at], 15);
   if (end == at + 2) i.target = literal(decoder, s.operands[at + 1], 1024);
+  if (i.target % kWarpSize) decoder.fail("the count of a barrier must be a multiple of the warp size");
+  if (kArrives && !i.target) decoder.fail("an arrival needs a count");
   i.run = [](Warp& w, const Instruction& barrier, u32 mask) {
     if (mask != w.mask)
-      reportFault(w, barrier, __builtin_ctz(mask), kLaunchFailed,
-                  "divergent barrier: its guard parts the warp", "none");
-    w.block->arrive(w, barrier);
+      reportMisuse(w, barrier, __builtin_ctz(mask), kLaunchFailed,
+                   "divergent barrier: its guard parts the warp");
+    kArrives ? w.block->barriers.arrive(w, barrier) : w.block->barriers.wait(w, barrier);
   };
 }
 
@@ -180,6 +185,7 @@ void decodeBarrier(Decoder& decoder, const Statement& s, Instruction& i) {
 template <bool Aligned>
 void addBarriers(OpTable& t, const std::string& name, const std::string& aligned) {
   t.special(name + ".sync" + aligned, Class::kBarrier, decodeBarrier<BarrierKind::kSync, Aligned>);
+  t.special(name + ".arrive" + aligned, Class::kBarrier, decodeBarrier<BarrierKind::kArrive, Aligned>);
   t.special(name + ".red.popc" + aligned + ".u32", Class::kBarrier,
             decodeBarrier<BarrierKind::kPopcount, Aligned>);
   t.special(name + ".red.and" + aligned + ".pred", Class::kBarrier,
@@ -196,10 +202,10 @@ void addControlOps(OpTable& t) {
   for (const char* name : {"ret", "ret.uni"}) t.special(name, Class::kBranch, decodeBare<runReturn>);
   t.special("exit", Class::kBranch, decodeBare<runExit>);
   t.special("trap", Class::kOther, decodeBare<runTrap>);
-  for (const char* name : {"membar.gl", "membar.sys", "fence.sc.gpu", "fence.sc.sys", "fence.acq_rel.gpu",
-                           "fence.acq_rel.sys"}) {
-    t.special(name, Class::kOther, decodeBare<runFence>);
-  }
+  for (const char* name : {"membar.gl", "membar.sys", "fence.sc.gpu", "fence.sc.sys"})
+    t.special(name, Class::kOther, decodeBare<runFence<true>>);
+  for (const char* name : {"fence.acq_rel.gpu", "fence.acq_rel.sys"})
+    t.special(name, Class::kOther, decodeBare<runFence<false>>);
   for (const char* name : {"membar.cta", "fence.sc.cta", "fence.acq_rel.cta"})
     t.special(name, Class::kOther, decodeBare<runNothing>);
   t.special("nanosleep.u32", Class::kOther, decodeSleep);

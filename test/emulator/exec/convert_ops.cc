@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/decoder.h"
+#include "exec/modifiers.h"
 #include "exec/narrow_float.h"
 #include "exec/op_table.h"
 
@@ -28,10 +29,13 @@ const std::map<std::string, Type> kTypes = {
     {"u32", {Type::kUnsigned, 4}}, {"u64", {Type::kUnsigned, 8}}, {"f16", {Type::kF16, 2}},
     {"bf16", {Type::kBf16, 2}},    {"f32", {Type::kF32, 4}},      {"f64", {Type::kF64, 8}}};
 
+// Of the values themselves, or to an integer.
 const std::map<std::string, Round> kRounds = {
-    {"rn", Round::kNearestEven}, {"rna", Round::kNearestAway}, {"rz", Round::kZero},
-    {"rm", Round::kDown},        {"rp", Round::kUp},           {"rni", Round::kNearestEven},
-    {"rzi", Round::kZero},       {"rmi", Round::kDown},        {"rpi", Round::kUp}};
+    {"rn", Round::kNearestEven},  {"rz", Round::kZero},  {"rm", Round::kDown},  {"rp", Round::kUp},
+    {"rni", Round::kNearestEven}, {"rzi", Round::kZero}, {"rmi", Round::kDown}, {"rpi", Round::kUp}};
+const ModifierTable kModifiers("cvt",
+                               {{"rounding", "rn rz rm rp rni rzi rmi rpi"}, {"ftz", "ftz"}, {"sat", "sat"}},
+                               {});
 
 i64 signExtend(u64 value, u8 bytes) {
   int shift = 64 - 8 * bytes;
@@ -95,10 +99,14 @@ f64 decode(u64 raw, const ConvertForm& form) {
   }
 }
 
-// Out of range clamps. NaN: zero, but the top bit where 64 bits are on either side.
+// Out of range clamps. NaN: zero, but the top bit where 64 bits are on either side; as a sign it fills what
+// the register has above the type.
 u64 floatToInteger(f64 v, const ConvertForm& form) {
   u8 bits = static_cast<u8>(8 * form.to.bytes);
-  if (v != v) return form.from.kind == Type::kF64 || bits == 64 ? u64{1} << (bits - 1) : 0;
+  if (v != v) {
+    u64 top = form.from.kind == Type::kF64 || bits == 64 ? u64{1} << (bits - 1) : 0;
+    return form.to.kind == Type::kSigned ? static_cast<u64>(signExtend(top, form.to.bytes)) : top;
+  }
   v = roundInteger(v, form.round);
   if (form.to.kind == Type::kUnsigned) {
     if (v <= 0) return 0;
@@ -135,10 +143,8 @@ u64 integerToFloat(u64 raw, const ConvertForm& form) {
   }
   if (form.to.kind == Type::kF64)
     return encode(isSigned ? fromInteger<f64>(s, form.round) : fromInteger<f64>(u, form.round), form);
-  // A 64-bit integer beyond 2^53 is far beyond f16 and rounds to bf16 the same once it is made odd.
+  // What a double does not hold is far beyond f16.
   f64 exact = isSigned ? fromInteger<f64>(s, Round::kZero) : fromInteger<f64>(u, Round::kZero);
-  bool inexact = isSigned ? static_cast<i64>(exact) != s : static_cast<u64>(exact) != u;
-  if (inexact) exact = doubleOf(bitsOf(exact) | 1);
   return encode(toFormat(exact, form), form);
 }
 
@@ -162,21 +168,15 @@ void runConvert(Warp& w, const Instruction& i, u32 mask) {
   }
 }
 
-void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, ConvertForm& form) {
-  for (size_t p = 1; p + 2 < parts.size(); ++p) {
-    auto round = kRounds.find(parts[p]);
-    if (round != kRounds.end() && !form.hasRound) {
-      form.hasRound = true;
-      form.round = round->second;
-      form.integral = parts[p].back() == 'i';
-    } else if (parts[p] == "ftz" && !form.ftz) {
-      form.ftz = true;
-    } else if (parts[p] == "sat" && !form.sat) {
-      form.sat = true;
-    } else {
-      decoder.fail("unknown modifier ." + parts[p] + " (test/emulator/exec/convert_ops.cc)");
-    }
+void readModifiers(const Modifiers& given, ConvertForm& form) {
+  auto round = kRounds.find(given["rounding"]);
+  form.hasRound = round != kRounds.end();
+  if (form.hasRound) {
+    form.round = round->second;
+    form.integral = round->first.back() == 'i';
   }
+  form.ftz = given.has("ftz");
+  form.sat = given.has("sat");
 }
 
 // Rounding is demanded where the result may not be exact, and forbidden elsewhere: the manual's table.
@@ -192,6 +192,22 @@ void checkRounding(Decoder& decoder, const ConvertForm& form) {
   if (!right) decoder.fail("a rounding modifier that does not fit (test/emulator/exec/convert_ops.cc)");
 }
 
+// Of integers, only those saturate whose values may lie out of the other's range.
+bool mayOverflow(const Type& to, const Type& from) {
+  if (from.kind == Type::kSigned) return to.kind == Type::kUnsigned || to.bytes < from.bytes;
+  return to.kind == Type::kUnsigned ? to.bytes < from.bytes : to.bytes <= from.bytes;
+}
+
+void checkOthers(Decoder& decoder, const ConvertForm& form) {
+  auto either = [&](Type::Kind kind) { return form.to.kind == kind || form.from.kind == kind; };
+  bool integers = !form.to.isFloat() && !form.from.isFloat();
+  if (either(Type::kBf16) && (!either(Type::kF32) || (form.ftz && form.from.kind == Type::kBf16)))
+    decoder.fail("a conversion of bf16 that only sm_90 and later have");
+  if (form.ftz && !either(Type::kF32)) decoder.fail(".ftz without f32");
+  if (form.sat && (either(Type::kBf16) || (integers && !mayOverflow(form.to, form.from))))
+    decoder.fail(".sat between types that do not have it");
+}
+
 void decodeConvert(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(2);
   ConvertForm& form = decoder.makeForm<ConvertForm>(i);
@@ -202,8 +218,11 @@ void decodeConvert(Decoder& decoder, const Statement& s, Instruction& i) {
     decoder.fail("unknown types (test/emulator/exec/convert_ops.cc)");
   form.to = to->second;
   form.from = from->second;
-  readModifiers(decoder, parts, form);
+  const Takes takes[] = {takesOf(parts[parts.size() - 2]), takesOf(parts.back())};
+  parts.resize(parts.size() - 2);
+  readModifiers(Modifiers(decoder, kModifiers, parts), form);
   checkRounding(decoder, form);
+  checkOthers(decoder, form);
   auto width = [&](const OperandText& o, const Type& type) {
     u8 bits = decoder.bitsOf(o) ? decoder.bitsOf(o) : std::max<u8>(16, 8 * type.bytes);
     bool fits = type.isFloat() ? bits == 8 * type.bytes : bits >= 8 * type.bytes;
@@ -213,8 +232,9 @@ void decodeConvert(Decoder& decoder, const Statement& s, Instruction& i) {
   u8 toBits = width(s.operands[0], form.to), fromBits = width(s.operands[1], form.from);
   form.toRegister = toBits / 8;
   form.fromRegister = fromBits / 8;
-  i.d = decoder.destination(s.operands[0], toBits);
-  i.a = decoder.source(s.operands[1], fromBits, form.from.isFloat());
+  i.d = decoder.destination(s.operands[0], toBits, takes[0]);
+  i.a = decoder.source(s.operands[1], fromBits,
+                       takes[1] == kTakesInteger ? takes[1] | kTakesSpecial : takes[1]);
   i.run = runConvert;
 }
 
@@ -240,7 +260,7 @@ void decodePlain(Decoder& decoder, const Statement& s, Instruction& i) {
 
 void addConvertOps(OpTable& t) {
   constexpr Class kC = Class::kConvert;
-  t.special("cvt", kC, decodeConvert);
+  t.family("cvt", kC, decodeConvert);
   t.special("cvt.s64.s32", kC, decodePlain<i64, i32>);
   t.special("cvt.u64.u32", kC, decodePlain<u64, u32>);
   t.special("cvt.u32.u64", kC, decodePlain<u32, u64>);

@@ -9,6 +9,8 @@
 namespace emulator {
 namespace {
 
+constexpr u64 kStaticSharedLimit = 48 * 1024, kLocalLimit = 512 * 1024;  // of a block, of a thread
+
 u64 alignUp(u64 value, u64 align) { return (value + align - 1) / align * align; }
 
 }  // namespace
@@ -95,25 +97,36 @@ void Decoder::collect(const Function& function, std::vector<const Function*>& ac
 
 void Decoder::layOut() {
   program_->paramBytes = layOutParams(kernel_, &kernelParams_);
+  for (const auto& [param, at] : kernelParams_) program_->params.add(param->name, at, param->size);
   u64 shared = 0, local = 0, index = 0, gaps = 0;
   const Variable* last = nullptr;  // shared array so far
+  auto demandRoom = [&](const Variable& variable, u64 used, u64 most) {
+    if (used <= most && variable.size <= most - used) return;
+    fail(variable.name + " does not fit: at most " + std::to_string(most) +
+         " bytes of its memory (test/emulator/exec/decoder.cc)");
+  };
   // An array too small by a part of it shall not be rescued by the next one. A gap is a multiple of every
   // alignment, and of the banks, so all else is as on a GPU.
   auto placeShared = [&](const Variable& variable, u64 align) {
     shared = alignUp(shared, align);
+    demandRoom(variable, shared, kStaticSharedLimit);
     if (last) {
       u64 first = placed_[last] + last->size;
       gaps += alignUp(last->size / 2 + 1, 1024);
-      program_->sharedGaps.push_back({last->name, static_cast<u32>(first), static_cast<u32>(shared + gaps)});
+      program_->sharedGaps.push_back({static_cast<u32>(first), static_cast<u32>(shared + gaps)});
     }
     placed_[&variable] = shared + gaps;
+    if (variable.external) program_->sharedArrays.addDynamic(variable.name, shared + gaps);
+    if (!variable.external) program_->sharedArrays.add(variable.name, shared + gaps, variable.size);
     last = &variable;
     shared += variable.size;
   };
   auto place = [&](const Variable& variable) {
     if (variable.space == Space::kShared) return placeShared(variable, variable.align);
     local = alignUp(local, variable.align);
+    demandRoom(variable, local, kLocalLimit);
     placed_[&variable] = local;
+    program_->localArrays.add(variable.name, local, variable.size);
     local += variable.size;
   };
   for (const auto& variable : module_.variables) {
@@ -163,8 +176,8 @@ std::unique_ptr<Program> Decoder::run() {
       recorded_[function].emplace_back();
       if (last) {
         i.run = [](Warp& w, const Instruction& at, u32 mask) {
-          reportFault(w, at, __builtin_ctz(mask), kIllegalInstruction,
-                      "control runs off the end of a function", "none");
+          reportMisuse(w, at, __builtin_ctz(mask), kIllegalInstruction,
+                       "control runs off the end of a function");
         };
       } else {
         decode(*statement_, i);
@@ -191,10 +204,10 @@ void Decoder::decode(const Statement& s, Instruction& i) {
     origin.kind = op->kind;
     expectOperands(op->bits.size());
     i.run = op->run;
-    i.d = destination(s.operands[0], op->bits[0]);
+    i.d = destination(s.operands[0], op->bits[0], op->takes[0]);
     Slot* const slots[] = {&i.a, &i.b, &i.c, &i.e};
     for (size_t o = 1; o < op->bits.size(); ++o)
-      *slots[o - 1] = source(s.operands[o], op->bits[o], op->isFloat[o]);
+      *slots[o - 1] = source(s.operands[o], op->bits[o], op->takes[o]);
     return;
   }
   const SpecialOp* op = table.specialOp(s.opcode);

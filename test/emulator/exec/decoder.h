@@ -8,6 +8,7 @@
 #include <string>
 
 #include "exec/instruction.h"
+#include "exec/operand_kinds.h"
 #include "exec/registers.h"
 
 namespace emulator {
@@ -39,10 +40,10 @@ class Decoder {
     return *form;
   }
   void expectOperands(size_t count) const;
-  Slot source(const OperandText& operand, u8 bits,
-              bool isFloat = false);  // register, literal, special, variable
-  Slot destination(const OperandText& operand, u8 bits);
-  Slot predicate(const OperandText& operand);  // as a source; whether it is negated is the caller's to handle
+  Slot source(const OperandText& operand, u8 bits, Takes takes = kTakesInteger);
+  Slot destination(const OperandText& operand, u8 bits, Takes takes = kTakesInteger);
+  void demandSomeResult(const OperandText& vector) const;     // not '_' everywhere
+  Slot predicate(const OperandText& operand, bool& negated);  // as a source
   Slot literal(u64 value, u8 bits);
   u8 bitsOf(const OperandText& operand) const;  // of a register; 0 for anything else
   Slot readRegister(const OperandText& operand);
@@ -62,6 +63,7 @@ class Decoder {
   void decode(const Statement& statement, Instruction& instruction);
   Slot special(const std::string& name);
   Slot placeOf(u32 reg) const;
+  void demandClass(const OperandText& reg, Takes takes) const;
   RegisterUse& use() { return recorded_.at(function_).back(); }
 
   const Module& module_;

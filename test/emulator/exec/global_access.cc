@@ -1,6 +1,7 @@
 // Checks and counters of one warp's access to global memory. Races: see global_races.cc.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "exec/memory_access.h"
 
@@ -17,8 +18,7 @@ namespace {
     std::string what = found && !found->live ? "use after free" : "global access out of bounds";
     reportFault(warp, i, l, kIllegalAddress, what, hex(address[l]) + ": " + arena.describe(address[l]));
   }
-  throw Fault(kIllegalAddress,
-              "global access out of bounds: " + warp.block->launch->program->describe(i.index));
+  reportMisuse(warp, i, __builtin_ctz(mask), kIllegalAddress, "global access out of bounds");
 }
 
 void checkBounds(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, const Addresses& address,
@@ -34,7 +34,7 @@ void checkBounds(Warp& warp, const Instruction& i, const MemoryForm& form, u32 m
     }
     if (form.store && recent->kind == Allocation::kConstant) {
       reportFault(warp, i, __builtin_ctz(mask), kIllegalAddress, "store to constant memory",
-                  arena.describe(runs.at[r]));
+                  hex(runs.at[r]) + ": " + arena.describe(runs.at[r]));
     }
   }
   u64 low = 0, size = form.bytes();
@@ -43,7 +43,8 @@ void checkBounds(Warp& warp, const Instruction& i, const MemoryForm& form, u32 m
   for (int l = 0; l < kWarpSize; ++l) {
     if (mask >> l & 1 && address[l] % form.bytes()) {
       reportFault(warp, i, l, kMisalignedAddress,
-                  "misaligned global access of " + std::to_string(form.bytes()) + " bytes", hex(address[l]));
+                  "misaligned global access of " + std::to_string(form.bytes()) + " bytes",
+                  hex(address[l]) + ": " + arena.describe(address[l]));
     }
   }
 }
@@ -65,18 +66,42 @@ void checkWritten(Warp& warp, const Instruction& i, const MemoryForm& form, u32 
   }
 }
 
+void checkCopied(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                 const Addresses& address) {
+  for (u32 rest = mask; rest; rest &= rest - 1) {
+    int l = __builtin_ctz(rest);
+    if (warp.block->copies.reads(address[l], form.bytes()))
+      reportFault(warp, i, l, kLaunchFailed, "write to global memory that an asynchronous copy still reads",
+                  hex(address[l]) + ": " + Arena::instance().describe(address[l]));
+  }
+}
+
+// Each byte once, however many lanes want it.
+u64 distinctBytes(const Runs& runs) {
+  std::pair<u64, u64> parts[kWarpSize];  // begin and end
+  for (int r = 0; r < runs.count; ++r) parts[r] = {runs.at[r], runs.at[r] + runs.bytes[r]};
+  std::sort(parts, parts + runs.count);
+  u64 sum = 0, end = 0;
+  for (int r = 0; r < runs.count; ++r) {
+    u64 begin = std::max(parts[r].first, end);
+    end = std::max(end, parts[r].second);
+    sum += end - std::min(begin, end);
+  }
+  return sum;
+}
+
+// The ideal: as few sectors as could hold the bytes.
 void countSectors(Warp& warp, const MemoryForm& form, u32 mask, const Runs& runs) {
-  u64 sectors[kWarpSize * 2 * 16], count = 0, bytes = 0;
+  u64 sectors[kWarpSize * 2 * 16], count = 0;
   for (int r = 0; r < runs.count; ++r) {
     for (u64 s = runs.at[r] / 32; s <= (runs.at[r] + runs.bytes[r] - 1) / 32; ++s) sectors[count++] = s;
-    bytes += runs.bytes[r];
   }
   std::sort(sectors, sectors + count);
   count = static_cast<u64>(std::unique(sectors, sectors + count) - sectors);
   Counters& c = warp.block->worker->counters;
   u64 requested = static_cast<u64>(__builtin_popcount(mask)) * form.bytes();
   (form.store ? c.globalStoreSectors : c.globalLoadSectors) += count;
-  (form.store ? c.globalStoreIdeal : c.globalLoadIdeal) += std::min(count, (bytes + 31) / 32);
+  (form.store ? c.globalStoreIdeal : c.globalLoadIdeal) += (distinctBytes(runs) + 31) / 32;
   (form.store ? c.bytesStored : c.bytesLoaded) += requested;
 }
 
@@ -99,7 +124,7 @@ bool ordersBlocks(const Warp& warp) { return warp.block->launch->check && warp.b
 
 void noteAtomicWrite(Warp& warp, const MemoryForm& form, u32 mask, const Addresses& address) {
   if (!ordersBlocks(warp)) return;
-  if (form.releases) fence(warp, mask);
+  if (form.releases) fence(warp, mask, false);
   for (u32 rest = mask; rest; rest &= rest - 1) {
     u32 lane = static_cast<u32>(__builtin_ctz(rest));
     warp.block->acquired.write(warp.index, lane, address[lane], form.reads, *warp.block->launch->releases);
@@ -108,8 +133,8 @@ void noteAtomicWrite(Warp& warp, const MemoryForm& form, u32 mask, const Address
 
 }  // namespace
 
-void fence(Warp& warp, u32 mask) {
-  if (ordersBlocks(warp)) warp.block->acquired.fence(warp.index, mask, warp.block->order);
+void fence(Warp& warp, u32 mask, bool sequential) {
+  if (ordersBlocks(warp)) warp.block->acquired.fence(warp.index, mask, sequential, warp.block->order);
 }
 
 void noteAtomicRead(Warp& warp, const MemoryForm& form, u32 mask, const Access& access) {
@@ -118,7 +143,7 @@ void noteAtomicRead(Warp& warp, const MemoryForm& form, u32 mask, const Access& 
     u64 address = reinterpret_cast<u64>(access.host[__builtin_ctz(rest)]);
     warp.block->acquired.read(warp.index, address, *warp.block->launch->releases);
   }
-  if (form.acquires) fence(warp, mask);
+  if (form.acquires) fence(warp, mask, false);
 }
 
 void resolveGlobal(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
@@ -131,6 +156,7 @@ void resolveGlobal(Warp& warp, const Instruction& i, const MemoryForm& form, u32
   if (launch.check && form.space != Space::kConst) {
     checkWritten(warp, i, form, mask, address, runs);
     checkGlobalRaces(warp, i, form, runs);
+    if (form.store && warp.block->copies.any()) checkCopied(warp, i, form, mask, address);
     if (form.atomic && form.store) noteAtomicWrite(warp, form, mask, address);
   } else if (form.store) {
     for (int r = 0; r < runs.count; ++r) Arena::instance().markWritten(runs.at[r], runs.bytes[r]);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/places.h"
 #include "ptx/module.h"
 
 namespace emulator {
@@ -89,12 +90,12 @@ struct Program {
   u32 sharedBytes = 0;  // static, as the GPU lays them out
   // Behind each shared array, unless it is the last, lie bytes that no access may touch.
   struct SharedGap {
-    std::string behind;  // the name of the array
     u32 first, end;
   };
   std::vector<SharedGap> sharedGaps;
   u32 sharedGapBytes = 0;
   u32 paramBytes = 0;
+  Places sharedArrays{"shared array"}, localArrays{"local array"}, params{"parameter"};
   u32 sharedGranule = 4,
       globalGranule = 4;  // bytes per entry of the race shadows: 1 if narrow accesses occur
   struct Special {

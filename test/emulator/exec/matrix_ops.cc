@@ -12,8 +12,8 @@ namespace {
 
 void demandWholeWarp(Warp& w, const Instruction& i, u32 mask) {
   if (mask != kAllLanes)
-    reportFault(w, i, __builtin_ctz(mask), kLaunchFailed,
-                "a matrix instruction without the whole warp, lanes (mask)", hex(mask));
+    reportMisuse(w, i, __builtin_ctz(mask), kLaunchFailed,
+                 "a matrix instruction without the whole warp, only of lanes " + hex(mask));
 }
 
 struct LoadMatrixForm : MemoryForm {
@@ -64,7 +64,7 @@ void decodeLoadMatrix(Decoder& decoder, const Statement& s, Instruction& i) {
   const OperandText& vector = s.operands[0];
   if (vector.kind != OperandText::kVector || vector.parts.size() != form.matrices)
     decoder.fail("expected a register per matrix");
-  for (u32 j = 0; j < form.matrices; ++j) form.to[j] = decoder.destination(vector.parts[j], 32);
+  for (u32 j = 0; j < form.matrices; ++j) form.to[j] = decoder.destination(vector.parts[j], 32, kTakesBits);
   decoder.address(s.operands[1], form);
   i.run = runLoadMatrix;
 }
@@ -131,13 +131,15 @@ void decodeMma(Decoder& decoder, const Statement& s, Instruction& i) {
   constexpr size_t kRegisters = K / (Factor::kPair ? 8 : 4);
   const size_t counts[] = {4, 2 * kRegisters, kRegisters, 4};
   Slot* const slots[] = {form.d, form.a, form.b, form.c};
+  constexpr Takes kFactor = kTakesInteger | (Factor::kPair ? kTakesHalf : 0);
+  const Takes takes[] = {kTakesFloat | kTakesSink, kFactor, kFactor, kTakesFloat};
   for (size_t o = 0; o < 4; ++o) {
     const OperandText& vector = s.operands[o];
     if (vector.kind != OperandText::kVector || vector.parts.size() != counts[o])
       decoder.fail("a fragment with another number of registers");
     for (size_t r = 0; r < counts[o]; ++r) {
-      slots[o][r] =
-          o ? decoder.source(vector.parts[r], 32, o == 3) : decoder.destination(vector.parts[r], 32);
+      slots[o][r] = o ? decoder.source(vector.parts[r], 32, takes[o])
+                      : decoder.destination(vector.parts[r], 32, takes[0]);
     }
   }
   i.run = runMma<Factor, K>;
@@ -146,7 +148,7 @@ void decodeMma(Decoder& decoder, const Statement& s, Instruction& i) {
 }  // namespace
 
 void addMatrixOps(OpTable& t) {
-  t.special("ldmatrix", Class::kLoad, decodeLoadMatrix);
+  t.family("ldmatrix", Class::kLoad, decodeLoadMatrix);
   const std::string mma = "mma.sync.aligned.";
   t.special(mma + "m16n8k16.row.col.f32.f16.f16.f32", Class::kMma, decodeMma<HalfFactor, 16>);
   t.special(mma + "m16n8k16.row.col.f32.bf16.bf16.f32", Class::kMma, decodeMma<BrainFactor, 16>);

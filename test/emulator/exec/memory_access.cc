@@ -6,16 +6,20 @@
 namespace emulator {
 namespace {
 
+// Without the end of the access, which wraps for an address just below 0.
+bool fitsInto(u64 size, u64 address, u64 bytes) { return bytes <= size && address <= size - bytes; }
+
 // Memory of the thread alone (local) or of the launch (parameters): bounds, and for local memory reads of
 // bytes that nobody wrote.
 void resolveLocal(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
                   const Addresses& address, Access& access) {
   u32 size = warp.block->launch->program->localBytes, bytes = form.bytes();
+  const Places& arrays = warp.block->launch->program->localArrays;
   for (int l = 0; l < kWarpSize; ++l) {
     if (!(mask >> l & 1)) continue;
-    if (address[l] + bytes > size || address[l] % bytes) {
+    if (!fitsInto(size, address[l], bytes) || address[l] % bytes) {
       reportFault(warp, i, l, kIllegalAddress, "bad local address",
-                  hex(address[l]) + " of " + std::to_string(size) + " bytes");
+                  hex(address[l]) + ": " + arrays.describe(address[l]));
     }
     u64 at = static_cast<u64>(l) * size + address[l];
     access.host[l] = warp.local.data() + at;
@@ -23,7 +27,8 @@ void resolveLocal(Warp& warp, const Instruction& i, const MemoryForm& form, u32 
     if (form.store) {
       std::memset(written, 1, bytes);
     } else if (warp.block->launch->check && std::memchr(written, 0, bytes)) {
-      reportFault(warp, i, l, kLaunchFailed, "read of local memory that nobody wrote", hex(address[l]));
+      reportFault(warp, i, l, kLaunchFailed, "read of local memory that nobody wrote",
+                  hex(address[l]) + ": " + arrays.describe(address[l]));
     }
   }
 }
@@ -33,8 +38,9 @@ void resolveParam(Warp& warp, const Instruction& i, const MemoryForm& form, u32 
   const std::vector<u8>& params = warp.block->launch->params;
   for (int l = 0; l < kWarpSize; ++l) {
     if (!(mask >> l & 1)) continue;
-    if (form.store || address[l] + form.bytes() > params.size() || address[l] % form.bytes()) {
-      reportFault(warp, i, l, kIllegalAddress, "bad parameter address", hex(address[l]));
+    if (form.store || !fitsInto(params.size(), address[l], form.bytes()) || address[l] % form.bytes()) {
+      reportFault(warp, i, l, kIllegalAddress, "bad parameter address",
+                  hex(address[l]) + ": " + warp.block->launch->program->params.describe(address[l]));
     }
     access.host[l] = const_cast<u8*>(params.data()) + address[l];
   }
@@ -135,8 +141,9 @@ void resolve(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
     const u64* base = warp.at<u64>(form.base);
     for (int l = 0; l < kWarpSize; ++l) address[l] = base[l] + offset;
   } else if (form.addressBytes == 4) {
+    // A sum of 32 bits: a negative index makes a base just below 2^32, which its offset brings back.
     const u32* base = warp.at<u32>(form.base);
-    for (int l = 0; l < kWarpSize; ++l) address[l] = base[l] + offset;
+    for (int l = 0; l < kWarpSize; ++l) address[l] = base[l] + static_cast<u32>(offset);
   } else {
     for (int l = 0; l < kWarpSize; ++l) address[l] = offset;
   }
@@ -153,6 +160,11 @@ std::string hex(u64 value) {
 
 void reportFault(const Warp& warp, const Instruction& i, int lane, int code, const std::string& what,
                  const std::string& where) {
+  reportMisuse(warp, i, lane, code, what, ", address " + where);
+}
+
+void reportMisuse(const Warp& warp, const Instruction& i, int lane, int code, const std::string& what,
+                  const std::string& more) {
   const Block& block = *warp.block;
   u32 thread = warp.index * kWarpSize + static_cast<u32>(lane);
   const u32* size = block.launch->block;
@@ -162,7 +174,7 @@ void reportFault(const Warp& warp, const Instruction& i, int lane, int code, con
   throw Fault(code, what + ": " + block.launch->program->describe(i.index) + ", block " +
                         triple(block.id[0], block.id[1], block.id[2]) + ", thread " +
                         triple(thread % size[0], thread / size[0] % size[1], thread / size[0] / size[1]) +
-                        ", address " + where);
+                        more);
 }
 
 }  // namespace emulator

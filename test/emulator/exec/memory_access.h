@@ -37,7 +37,7 @@ void resolveGlobal(Warp& warp, const Instruction& instruction, const MemoryForm&
 void checkGlobalRaces(Warp& warp, const Instruction& instruction, const MemoryForm& form, const Runs& runs);
 // Of an atomic or volatile read that is done: what it read may have been released by another block.
 void noteAtomicRead(Warp& warp, const MemoryForm& form, u32 mask, const Access& access);
-void fence(Warp& warp, u32 mask);  // of the GPU or the system
+void fence(Warp& warp, u32 mask, bool sequential);  // of the GPU or the system; fence.sc
 void checkShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
                  const Addresses& address);  // races and reads of what nobody wrote, without bounds
 void resolveShared(Warp& warp, const Instruction& instruction, const MemoryForm& form, u32 mask,
@@ -46,13 +46,15 @@ void resolveShared(Warp& warp, const Instruction& instruction, const MemoryForm&
 // One finding: kernel, line, block, thread, what, and where.
 [[noreturn]] void reportFault(const Warp& warp, const Instruction& instruction, int lane, int code,
                               const std::string& what, const std::string& where);
+// One that is of no address.
+[[noreturn]] void reportMisuse(const Warp& warp, const Instruction& instruction, int lane, int code,
+                               const std::string& what, const std::string& more = {});
 std::string hex(u64 value);
 
 inline u64 addressOf(const Warp& warp, const MemoryForm& form, int lane) {
-  u64 base = form.addressBytes == 8   ? warp.at<u64>(form.base)[lane]
-             : form.addressBytes == 4 ? warp.at<u32>(form.base)[lane]
-                                      : 0;
-  return base + static_cast<u64>(form.offset);
+  u64 offset = static_cast<u64>(form.offset);
+  if (form.addressBytes == 4) return warp.at<u32>(form.base)[lane] + static_cast<u32>(offset);
+  return form.addressBytes == 8 ? warp.at<u64>(form.base)[lane] + offset : offset;
 }
 
 }  // namespace emulator

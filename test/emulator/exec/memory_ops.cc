@@ -1,9 +1,9 @@
 // ld, ldu and st (PTX manual 9.7.9), scalar and vector, in every space.
 #include <cstring>
-#include <set>
 
 #include "exec/decoder.h"
 #include "exec/memory_access.h"
+#include "exec/modifiers.h"
 #include "exec/op_table.h"
 #include "ptx/types.h"
 
@@ -105,67 +105,81 @@ const std::map<std::string, Space> kSpaces = {{"param", Space::kParam},   {"loca
                                               {"shared", Space::kShared}, {"shared::cta", Space::kShared},
                                               {"global", Space::kGlobal}, {"const", Space::kConst}};
 
-// Modifiers that change nothing here: cache policies, and orders that an access which races with none may ask
-// for.
-const std::set<std::string> kCacheWords = {"ca",
-                                           "cg",
-                                           "cs",
-                                           "lu",
-                                           "cv",
-                                           "wb",
-                                           "wt",
-                                           "weak",
-                                           "L1::evict_normal",
-                                           "L1::evict_unchanged",
-                                           "L1::evict_first",
-                                           "L1::evict_last",
-                                           "L1::no_allocate",
-                                           "L2::64B",
-                                           "L2::128B",
-                                           "L2::256B"};
-const std::set<std::string> kOrderWords = {"volatile", "relaxed", "acquire", "release"};
-const std::set<std::string> kScopeWords = {"cta", "gpu", "sys"};
+using Rule = ModifierTable::Rule;
+const std::string kL1 = "L1::evict_normal L1::evict_unchanged L1::evict_first L1::evict_last L1::no_allocate";
+const std::string kL2 = "L2::64B L2::128B L2::256B";
+const std::string kTypes = "b8 b16 b32 b64 u8 u16 u32 u64 s8 s16 s32 s64 f32 f64";
 
-void readModifiers(Decoder& decoder, const std::vector<std::string>& parts, MemoryForm& form) {
-  bool ofBlock = false;
-  for (size_t p = 1; p + 1 < parts.size(); ++p) {
-    const std::string& word = parts[p];
-    auto space = kSpaces.find(word);
-    if (space != kSpaces.end()) {
-      form.space = space->second;
-    } else if (kOrderWords.count(word)) {
-      form.atomic = true;
-      form.releases |= word == "release";
-      form.acquires |= word == "acquire";
-    } else if (word == "nc") {
-      form.nonCoherent = true;
-    } else if (word == "v2" || word == "v4") {
-      form.count = word == "v2" ? 2 : 4;
-    } else if (word == "cta") {
-      ofBlock = true;
-    } else if (!kCacheWords.count(word) && !(form.atomic && kScopeWords.count(word))) {
-      decoder.fail("unknown modifier ." + word + " (test/emulator/exec/memory_ops.cc)");
-    }
-  }
-  if (ofBlock && !form.atomic) decoder.fail("a scope without an order (test/emulator/exec/memory_ops.cc)");
-  form.releases &= !ofBlock;
-  form.acquires &= !ofBlock;
+// What caches do changes nothing here.
+const ModifierTable kLoads("ld",
+                           {{"order", "weak volatile relaxed acquire"},
+                            {"scope", "cta gpu sys"},
+                            {"space", "param local shared shared::cta global const"},
+                            {"coherence", "nc"},
+                            {"cache", "ca cg cs lu cv"},
+                            {"first level", kL1},
+                            {"second level", kL2},
+                            {"vector", "v2 v4"},
+                            {"type", kTypes}},
+                           {{"ld", Rule::kNeeds, kTypes},
+                            {"relaxed acquire", Rule::kNeeds, "cta gpu sys"},
+                            {"cta gpu sys", Rule::kNeeds, "relaxed acquire"},
+                            {"volatile relaxed acquire", Rule::kExcludes, "param local const"},
+                            {"volatile relaxed acquire", Rule::kExcludes, "ca cg cs lu cv"},
+                            {"volatile", Rule::kExcludes, kL1},
+                            {"nc", Rule::kNeeds, "global"},
+                            {"nc", Rule::kExcludes, "weak volatile relaxed acquire lu cv"},
+                            {"ca cg cs lu cv", Rule::kExcludes, kL1},
+                            {kL1 + " " + kL2, Rule::kExcludes, "param local shared shared::cta const"}});
+const ModifierTable kUniformLoads("ldu", {{"space", "global"}, {"vector", "v2 v4"}, {"type", kTypes}},
+                                  {{"ldu", Rule::kNeeds, kTypes}});
+const ModifierTable kStores("st",
+                            {{"order", "weak volatile relaxed release"},
+                             {"scope", "cta gpu sys"},
+                             {"space", "param local shared shared::cta global"},
+                             {"cache", "wb cg cs wt"},
+                             {"first level", kL1},
+                             {"vector", "v2 v4"},
+                             {"type", kTypes}},
+                            {{"st", Rule::kNeeds, kTypes},
+                             {"relaxed release", Rule::kNeeds, "cta gpu sys"},
+                             {"cta gpu sys", Rule::kNeeds, "relaxed release"},
+                             {"volatile relaxed release", Rule::kExcludes, "param local"},
+                             {"volatile relaxed release", Rule::kExcludes, "wb cg cs wt"},
+                             {"volatile", Rule::kExcludes, kL1},
+                             {"wb cg cs wt", Rule::kExcludes, kL1},
+                             {kL1, Rule::kExcludes, "param local shared shared::cta"}});
+
+void readModifiers(const Modifiers& given, MemoryForm& form) {
+  auto space = kSpaces.find(given["space"]);
+  if (space != kSpaces.end()) form.space = space->second;
+  form.nonCoherent = given.has("nc");
+  form.count = given.has("v2") ? 2 : given.has("v4") ? 4 : 1;
+  form.atomic = !given["order"].empty() && !given.has("weak");
+  bool ofBlock = given.has("cta");
+  form.releases = given.has("release") && !ofBlock;
+  form.acquires = given.has("acquire") && !ofBlock;
+  const std::string& type = given["type"];
+  form.elementBytes = static_cast<u8>(typeBytes("." + type));
+  form.isSigned = type[0] == 's';
 }
 
 // The registers of a vector must have one width; a literal takes the width of the element.
-u8 readRegisters(Decoder& decoder, const OperandText& operand, bool isFloat, MemoryForm& form) {
+u8 readRegisters(Decoder& decoder, const OperandText& operand, Takes takes, MemoryForm& form) {
   bool vector = operand.kind == OperandText::kVector;
   if (vector ? operand.parts.size() != form.count : form.count != 1)
     decoder.fail("not as many registers as elements");
+  if (vector) decoder.demandSomeResult(operand);
   u8 width = 0;
   for (u8 e = 0; e < form.count; ++e) {
     const OperandText& o = vector ? operand.parts[e] : operand;
-    if (o.kind == OperandText::kSink && !form.store) continue;
+    if (o.kind == OperandText::kSink && vector && !form.store) continue;
     u8 bits = decoder.bitsOf(o) ? decoder.bitsOf(o) : form.elementBytes * 8;
     if (bits == 8) bits = 16;
-    if (isFloat && bits != form.elementBytes * 8)
+    if (bits == 1) decoder.fail("a predicate is no element of memory");
+    if (takes == kTakesFloat && bits != form.elementBytes * 8)
       decoder.fail("a floating-point element needs a register of its width");
-    form.registers[e] = form.store ? decoder.source(o, bits, isFloat) : decoder.destination(o, bits);
+    form.registers[e] = form.store ? decoder.source(o, bits, takes) : decoder.destination(o, bits, takes);
     form.registerBytes[e] = bits / 8;
     if (width && width != bits / 8) decoder.fail("registers of different widths in one vector");
     width = bits / 8;
@@ -173,23 +187,20 @@ u8 readRegisters(Decoder& decoder, const OperandText& operand, bool isFloat, Mem
   return width ? width : form.elementBytes;
 }
 
-template <bool Store>
+template <const ModifierTable& Table>
 void decodeAccess(Decoder& decoder, const Statement& s, Instruction& i) {
+  constexpr bool kStore = &Table == &kStores;
   decoder.expectOperands(2);
   MemoryForm& form = decoder.makeForm<MemoryForm>(i);
-  form.store = Store;
-  form.reads = !Store;
-  std::vector<std::string> parts = splitModifiers(s.opcode);
-  const std::string type = "." + parts.back();
-  form.elementBytes = static_cast<u8>(typeBytes(type));
-  if (form.elementBytes == 0) decoder.fail("unknown type " + type);
-  form.isSigned = type[1] == 's';
-  readModifiers(decoder, parts, form);
-  bool isFloat = type == ".f32" || type == ".f64";
-  u8 width = readRegisters(decoder, s.operands[Store ? 1 : 0], isFloat, form);
-  decoder.address(s.operands[Store ? 0 : 1], form);
+  form.store = kStore;
+  form.reads = !kStore;
+  Modifiers given(decoder, Table, splitModifiers(s.opcode));
+  readModifiers(given, form);
+  u8 width = readRegisters(decoder, s.operands[kStore ? 1 : 0], takesOf(given["type"]), form);
+  decoder.address(s.operands[kStore ? 0 : 1], form);
   decoder.noteNarrowAccess(form.space, form.elementBytes);
   if (form.bytes() > 16) decoder.fail("an access of more than 16 bytes");
+  if (kStore && form.space == Space::kParam) decoder.fail("a store to a parameter of the kernel");
   i.run = handlerFor(form, width);
   if (!i.run) decoder.fail("a register narrower than the element");
 }
@@ -197,9 +208,9 @@ void decodeAccess(Decoder& decoder, const Statement& s, Instruction& i) {
 }  // namespace
 
 void addMemoryOps(OpTable& t) {
-  t.special("ld", Class::kLoad, decodeAccess<false>);
-  t.special("ldu", Class::kLoad, decodeAccess<false>);
-  t.special("st", Class::kStore, decodeAccess<true>);
+  t.family("ld", Class::kLoad, decodeAccess<kLoads>);
+  t.family("ldu", Class::kLoad, decodeAccess<kUniformLoads>);
+  t.family("st", Class::kStore, decodeAccess<kStores>);
 }
 
 }  // namespace emulator

@@ -14,7 +14,7 @@ void runMove(Warp& w, const Instruction& i, u32 mask) {
 
 void runMovePredicate(Warp& w, const Instruction& i, u32 mask) {
   u32& d = w.predicate(i.d);
-  d = (d & ~mask) | (w.predicate(i.a) & mask);
+  d = (d & ~mask) | ((w.predicate(i.a) ^ static_cast<u32>(i.immediate)) & mask);
 }
 
 void runSetPredicate(Warp& w, const Instruction& i, u32 mask) {
@@ -69,21 +69,25 @@ void decodeVector(Decoder& decoder, const Statement& s, Instruction& i, u8 bits,
   form.elementBytes = static_cast<u8>(bits / 8 / count);
   u8 elementBits = form.elementBytes * 8;
   for (size_t e = 0; e < count; ++e) {
-    form.elements[e] = pack ? decoder.source(vector.parts[e], elementBits)
-                            : decoder.destination(vector.parts[e], elementBits);
+    form.elements[e] = pack ? decoder.source(vector.parts[e], elementBits, kTakesBits)
+                            : decoder.destination(vector.parts[e], elementBits, kTakesBits | kTakesSink);
   }
-  (pack ? i.d : i.a) = pack ? decoder.destination(s.operands[0], bits) : decoder.source(s.operands[1], bits);
+  decoder.demandSomeResult(vector);
+  (pack ? i.d : i.a) = pack ? decoder.destination(s.operands[0], bits, kTakesBits)
+                            : decoder.source(s.operands[1], bits, kTakesBits);
   i.run = pack ? runPack : runUnpack;
 }
 
-template <u8 Bits, bool IsFloat>
+template <u8 Width, Takes Of>
 void decodeMove(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(2);
-  if (s.operands[0].kind == OperandText::kVector) return decodeVector(decoder, s, i, Bits, false);
-  if (s.operands[1].kind == OperandText::kVector) return decodeVector(decoder, s, i, Bits, true);
-  i.d = decoder.destination(s.operands[0], Bits);
-  i.a = decoder.source(s.operands[1], Bits, IsFloat);
-  i.run = Bits == 16 ? runMove<u16> : Bits == 32 ? runMove<u32> : runMove<u64>;
+  if (Of == kTakesBits) {
+    if (s.operands[0].kind == OperandText::kVector) return decodeVector(decoder, s, i, Width, false);
+    if (s.operands[1].kind == OperandText::kVector) return decodeVector(decoder, s, i, Width, true);
+  }
+  i.d = decoder.destination(s.operands[0], Width, Of);
+  i.a = decoder.source(s.operands[1], Width, Of == kTakesFloat ? Of : Of | kTakesSpecial | kTakesVariable);
+  i.run = Width == 16 ? runMove<u16> : Width == 32 ? runMove<u32> : runMove<u64>;
 }
 
 void decodeMovePredicate(Decoder& decoder, const Statement& s, Instruction& i) {
@@ -94,7 +98,9 @@ void decodeMovePredicate(Decoder& decoder, const Statement& s, Instruction& i) {
     i.run = runSetPredicate;
     return;
   }
-  i.a = decoder.predicate(s.operands[1]);
+  bool negated = false;
+  i.a = decoder.predicate(s.operands[1], negated);
+  i.immediate = negated ? kAllLanes : 0;
   i.run = runMovePredicate;
 }
 
@@ -102,16 +108,16 @@ void decodeMovePredicate(Decoder& decoder, const Statement& s, Instruction& i) {
 void addConversions(OpTable& t, const std::string& space) {
   const std::string to = "cvta.to" + space + ".u64", from = "cvta" + space + ".u64";
   if (space == ".global" || space == ".const") {
-    t.add(to + " " + from, Class::kMove, [](u64 a) { return a; });
+    t.add(to + " " + from, Class::kMove, [](Address a) { return a.value; });
   } else if (space == ".shared") {
-    t.add(to, Class::kMove, [](u64 a) { return a - kSharedWindow; });
-    t.add(from, Class::kMove, [](u64 a) { return a + kSharedWindow; });
+    t.add(to, Class::kMove, [](Address a) { return a - kSharedWindow; });
+    t.add(from, Class::kMove, [](Address a) { return a + kSharedWindow; });
   } else if (space == ".local") {
-    t.add(to, Class::kMove, [](u64 a) { return a - kLocalWindow; });
-    t.add(from, Class::kMove, [](u64 a) { return a + kLocalWindow; });
+    t.add(to, Class::kMove, [](Address a) { return a - kLocalWindow; });
+    t.add(from, Class::kMove, [](Address a) { return a + kLocalWindow; });
   } else {
-    t.add(to, Class::kMove, [](u64 a) { return a - kParamWindow; });
-    t.add(from, Class::kMove, [](u64 a) { return a + kParamWindow; });
+    t.add(to, Class::kMove, [](Address a) { return a - kParamWindow; });
+    t.add(from, Class::kMove, [](Address a) { return a + kParamWindow; });
   }
 }
 
@@ -133,14 +139,17 @@ void decodeIsSpace(Decoder& decoder, const Statement& s, Instruction& i) {
 }  // namespace
 
 void addMoveOps(OpTable& t) {
-  for (const char* type : {"b16", "u16", "s16"})
-    t.special(std::string("mov.") + type, Class::kMove, decodeMove<16, false>);
-  for (const char* type : {"b32", "u32", "s32"})
-    t.special(std::string("mov.") + type, Class::kMove, decodeMove<32, false>);
-  for (const char* type : {"b64", "u64", "s64"})
-    t.special(std::string("mov.") + type, Class::kMove, decodeMove<64, false>);
-  t.special("mov.f32", Class::kMove, decodeMove<32, true>);
-  t.special("mov.f64", Class::kMove, decodeMove<64, true>);
+  t.special("mov.b16", Class::kMove, decodeMove<16, kTakesBits>);
+  t.special("mov.b32", Class::kMove, decodeMove<32, kTakesBits>);
+  t.special("mov.b64", Class::kMove, decodeMove<64, kTakesBits>);
+  for (const char* sign : {"u", "s"}) {
+    const std::string name = std::string("mov.") + sign;
+    t.special(name + "16", Class::kMove, decodeMove<16, kTakesInteger>);
+    t.special(name + "32", Class::kMove, decodeMove<32, kTakesInteger>);
+    t.special(name + "64", Class::kMove, decodeMove<64, kTakesInteger>);
+  }
+  t.special("mov.f32", Class::kMove, decodeMove<32, kTakesFloat>);
+  t.special("mov.f64", Class::kMove, decodeMove<64, kTakesFloat>);
   t.special("mov.pred", Class::kMove, decodeMovePredicate);
   for (const char* space : {".global", ".const", ".shared", ".local", ".param"}) addConversions(t, space);
   t.special("isspacep.global", Class::kOther, decodeIsSpace<Space::kGlobal>);

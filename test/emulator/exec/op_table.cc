@@ -1,9 +1,28 @@
 #include "exec/op_table.h"
 
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
 namespace emulator {
+
+namespace {
+
+// Of two types in an opcode the first is that of the destination, the second of the sources.
+void takeByTypes(const std::string& opcode, std::vector<Takes>& takes) {
+  std::istringstream words(opcode);
+  Takes first = 0, last = 0;
+  for (std::string word; std::getline(words, word, '.');) {
+    Takes type = takesOf(word);
+    if (!first) first = type;
+    if (type) last = type;
+  }
+  for (size_t o = 0; o < takes.size(); ++o) {
+    if (!takes[o]) takes[o] = o ? last : first;
+  }
+}
+
+}  // namespace
 
 OpTable::OpTable() {
   static const std::pair<const char*, void (*)(OpTable&)> files[] = {
@@ -26,7 +45,9 @@ const OpTable& OpTable::instance() {
 void OpTable::insert(const std::string& names, const SimpleOp& op) {
   std::istringstream words(names);
   for (std::string name; words >> name;) {
-    if (!simple_.emplace(name, op).second) throw std::logic_error("instruction added twice: " + name);
+    SimpleOp made = op;
+    takeByTypes(name, made.takes);
+    if (!simple_.emplace(name, made).second) throw std::logic_error("instruction added twice: " + name);
   }
 }
 
@@ -35,16 +56,29 @@ void OpTable::special(const std::string& name, Class kind, SpecialDecode decode)
     throw std::logic_error("instruction added twice: " + name);
 }
 
+void OpTable::family(const std::string& name, Class kind, SpecialDecode decode) {
+  families_.emplace(name, SpecialOp{decode, kind, file_});
+}
+
 const SimpleOp* OpTable::simple(const std::string& opcode) const {
   auto found = simple_.find(opcode);
   return found == simple_.end() ? nullptr : &found->second;
 }
 
-// The full opcode first, then its name alone ("ld"): such a decoder takes the modifiers apart itself.
+// The full opcode first, then its family: such a decoder takes the modifiers apart itself.
 const SpecialOp* OpTable::specialOp(const std::string& opcode) const {
   auto found = special_.find(opcode);
-  if (found == special_.end()) found = special_.find(opcode.substr(0, opcode.find('.')));
-  return found == special_.end() ? nullptr : &found->second;
+  if (found != special_.end()) return &found->second;
+  found = families_.find(opcode.substr(0, opcode.find('.')));
+  return found == families_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> OpTable::names() const {
+  std::set<std::string> all;
+  for (const auto& op : simple_) all.insert(op.first);
+  for (const auto& op : special_) all.insert(op.first);
+  for (const auto& op : families_) all.insert(op.first);
+  return std::vector<std::string>(all.begin(), all.end());
 }
 
 std::string OpTable::fileOf(const std::string& opcode) const {

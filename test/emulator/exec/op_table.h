@@ -7,18 +7,31 @@
 #include <vector>
 
 #include "exec/lanewise.h"
+#include "exec/operand_kinds.h"
 
 namespace emulator {
 
 class Decoder;
+
+// What an operand of this type takes; 0: the type in the opcode says it.
+template <class T>
+struct TakesByType {
+  static constexpr Takes value = std::is_floating_point<T>::value ? kTakesFloat
+                                 : std::is_signed<T>::value       ? kTakesInteger
+                                                                  : Takes{0};
+};
+template <class T, Takes What>
+struct TakesByType<Operand<T, What>> {
+  static constexpr Takes value = What;
+};
 
 // An instruction whose operands are registers or literals of fixed widths: destination first.
 struct SimpleOp {
   Handler run = nullptr;
   Class kind = Class::kInteger;
   std::vector<u8> bits;
-  std::vector<bool> isFloat;  // literals of a float operand are written 0f... or 0d...
-  const char* file = "";      // that holds it
+  std::vector<Takes> takes;
+  const char* file = "";  // that holds it
 };
 
 // An instruction with operands of its own kind: vectors, addresses, labels, pairs.
@@ -39,9 +52,12 @@ class OpTable {
     addTyped<F>(names, kind, &F::operator());
   }
   void special(const std::string& name, Class kind, SpecialDecode decode);
+  // All that begin with this name and are not in the table with all their modifiers.
+  void family(const std::string& name, Class kind, SpecialDecode decode);
 
   const SimpleOp* simple(const std::string& opcode) const;
   const SpecialOp* specialOp(const std::string& opcode) const;
+  std::vector<std::string> names() const;  // of all, sorted; of a family only what it begins with
   // The file that holds it or, of an unknown one, its nearest kin; for messages.
   std::string fileOf(const std::string& opcode) const;
 
@@ -52,7 +68,7 @@ class OpTable {
     SimpleOp op{runLanes<F, R, A...>,
                 kind,
                 {registerBits<R>(), registerBits<A>()...},
-                {false, std::is_floating_point<A>::value...},
+                {TakesByType<R>::value, TakesByType<A>::value...},
                 file_};
     insert(names, op);
   }
@@ -60,7 +76,7 @@ class OpTable {
 
   const char* file_ = "";  // whose instructions are being added
   std::unordered_map<std::string, SimpleOp> simple_;
-  std::unordered_map<std::string, SpecialOp> special_;
+  std::unordered_map<std::string, SpecialOp> special_, families_;
 };
 
 // One function per file of instructions.

@@ -19,8 +19,14 @@ Slot Decoder::readRegister(const OperandText& operand) {
   return placeOf(operand.reg);
 }
 
-Slot Decoder::destination(const OperandText& operand, u8 bits) {
-  if (operand.kind == OperandText::kSink) {
+void Decoder::demandClass(const OperandText& reg, Takes takes) const {
+  RegisterClass declared = function_->registerClasses[reg.reg];
+  if (declared != kPredicateRegister && !(declared & takes))
+    fail("a register of a class that does not fit: " + function_->registerNames[reg.reg]);
+}
+
+Slot Decoder::destination(const OperandText& operand, u8 bits, Takes takes) {
+  if (operand.kind == OperandText::kSink && takes & kTakesSink) {
     // What goes to '_' is written to a register of its own.
     Slot slot{program_->registerBytes};
     program_->registerBytes += registerBytes(bits);
@@ -28,8 +34,16 @@ Slot Decoder::destination(const OperandText& operand, u8 bits) {
   }
   if (bitsOf(operand) != bits || operand.negated)
     fail("the destination must be a register of " + std::to_string(bits) + " bits");
+  demandClass(operand, takes);
   use().writes.push_back(operand.reg);
   return placeOf(operand.reg);
+}
+
+void Decoder::demandSomeResult(const OperandText& vector) const {
+  for (const OperandText& part : vector.parts) {
+    if (part.kind != OperandText::kSink) return;
+  }
+  fail("a vector without a result");
 }
 
 Slot Decoder::literal(u64 value, u8 bits) {
@@ -54,25 +68,30 @@ Slot Decoder::special(const std::string& name) {
   return Slot{found.first->second};
 }
 
-Slot Decoder::source(const OperandText& o, u8 bits, bool isFloat) {
+Slot Decoder::source(const OperandText& o, u8 bits, Takes takes) {
   switch (o.kind) {
     case OperandText::kRegister:
       if (bitsOf(o) != bits) fail("an operand must have " + std::to_string(bits) + " bits");
       if (o.negated) fail("'!' is not possible here");
+      demandClass(o, takes);
       return readRegister(o);
     case OperandText::kSpecial:
+      if (!(takes & kTakesSpecial)) break;
       if (specialBits(o.name) != bits)
         fail("unknown special register " + o.name +
              ", or not of this width (test/emulator/exec/specials.cc)");
       return special(o.name);
     case OperandText::kInteger:
-      if (isFloat) break;
+      if (!(takes & kTakesIntegerLiteral)) break;
       return literal(static_cast<u64>(o.value), bits);
     case OperandText::kFloat32:
     case OperandText::kFloat64:
-      if (bits != (o.kind == OperandText::kFloat32 ? 32 : 64)) break;
+      if (!(takes & kTakesFloatLiteral) || bits != (o.kind == OperandText::kFloat32 ? 32 : 64)) break;
       return literal(static_cast<u64>(o.value), bits);
     case OperandText::kVariable:
+      if (!(takes & kTakesVariable)) break;
+      if (bits < 64 && (o.variable->space == Space::kGlobal || o.variable->space == Space::kConst))
+        fail("an address of 64 bits in " + std::to_string(bits));
       return literal(placeOf(*o.variable) + static_cast<u64>(o.value), bits);
     default:
       break;
@@ -81,8 +100,9 @@ Slot Decoder::source(const OperandText& o, u8 bits, bool isFloat) {
        (o.name.empty() ? std::string() : ": unknown symbol " + o.name));
 }
 
-Slot Decoder::predicate(const OperandText& o) {
+Slot Decoder::predicate(const OperandText& o, bool& negated) {
   if (bitsOf(o) != 1) fail("expected a predicate");
+  negated = o.negated;
   return readRegister(o);
 }
 
@@ -104,8 +124,13 @@ void Decoder::address(const OperandText& o, MemoryForm& form) {
     if (form.space != own) fail("the variable " + base.variable->name + " lies in another space");
     form.offset += static_cast<i64>(placeOf(*base.variable));
   } else if (base.kind == OperandText::kRegister && bitsOf(base) >= 32) {
+    demandClass(base, kTakesInteger);
+    if (bitsOf(base) == 32 && (form.space == Space::kGeneric || form.space == Space::kGlobal))
+      fail("an address of 32 bits in a space of 64");
     form.base = readRegister(base);
     form.addressBytes = bitsOf(base) / 8;
+  } else if (base.kind == OperandText::kInteger && form.space != Space::kLocal) {
+    fail("a literal can be an address in local memory only");
   } else if (base.kind != OperandText::kInteger) {
     fail("an address of a kind that is not known: unknown symbol " + base.name);
   }

@@ -9,12 +9,17 @@ namespace {
 
 constexpr u32 kBanks = 32;
 
+std::string describeShared(const Warp& warp, u64 address) {
+  const Launch& launch = *warp.block->launch;
+  return hex(address) + ": " + launch.program->sharedArrays.describe(address, launch.dynamicShared);
+}
+
 // If the address lies between two arrays: no access may touch what is there.
 void reportGap(Warp& warp, const Instruction& i, u32 lane, u64 address) {
   for (const Program::SharedGap& gap : warp.block->launch->program->sharedGaps) {
     if (address < gap.first || address >= gap.end) continue;
     reportFault(warp, i, static_cast<int>(lane), kIllegalAddress, "shared access out of bounds",
-                std::to_string(address - gap.first) + " bytes behind " + gap.behind);
+                describeShared(warp, address));
   }
 }
 
@@ -26,7 +31,7 @@ void reportGap(Warp& warp, const Instruction& i, u32 lane, u64 address) {
   reportFault(warp, i, lane, kLaunchFailed,
               std::string("shared race: ") + (form.store ? "write" : "read") + " after a " +
                   (conflict.earlierWrote ? "write" : "read") + " by " + who + " with no barrier between",
-              hex(conflict.address));
+              describeShared(warp, conflict.address));
 }
 
 [[noreturn]] void reportBadAddress(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
@@ -38,11 +43,12 @@ void reportGap(Warp& warp, const Instruction& i, u32 lane, u64 address) {
     if (address[lane] > size || address[lane] + bytes > size) break;
     if (address[lane] % bytes) {
       reportFault(warp, i, lane, kMisalignedAddress,
-                  "misaligned shared access of " + std::to_string(bytes) + " bytes", hex(address[lane]));
+                  "misaligned shared access of " + std::to_string(bytes) + " bytes",
+                  describeShared(warp, address[lane]));
     }
   }
   reportFault(warp, i, lane, kIllegalAddress, "shared access out of bounds",
-              hex(address[lane]) + " of " + std::to_string(size) + " bytes");
+              describeShared(warp, address[lane]));
 }
 
 // Of the lanes that read the same, the first and the last are enough: whichever lane wrote it, or will write
@@ -75,7 +81,7 @@ void checkLanes(Warp& warp, const Instruction& i, const MemoryForm& form, u64 ad
     reportFault(warp, i, static_cast<int>(lane), kLaunchFailed,
                 shadow.isInFlight(address) ? "read of shared memory that an asynchronous copy still fills"
                                            : "read of shared memory that nobody wrote",
-                hex(address));
+                describeShared(warp, address));
   }
   bool fits = form.store ? shadow.write<Bytes, Lanes>(address, warp.index, lane, form.atomic)
                          : shadow.read<Bytes, Lanes>(address, warp.index, lane);
@@ -112,6 +118,20 @@ void check(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask, c
       return check<8>(warp, i, form, mask, address, contiguous);
     default:
       return check<16>(warp, i, form, mask, address, contiguous);
+  }
+}
+
+// What a copy brings and what is written meanwhile, another copy included, come in no order.
+void checkInFlight(Warp& warp, const Instruction& i, const MemoryForm& form, u32 mask,
+                   const Addresses& address, bool contiguous) {
+  const SharedShadow& shadow = warp.block->shadow;
+  u32 bytes = form.bytes();
+  if (contiguous && !shadow.isInFlight(address[0], u64{bytes} * kWarpSize)) return;
+  for (u32 rest = mask; rest; rest &= rest - 1) {
+    int l = __builtin_ctz(rest);
+    if (!shadow.isInFlight(address[l], bytes)) continue;
+    reportFault(warp, i, l, kLaunchFailed, "write to shared memory that an asynchronous copy still fills",
+                describeShared(warp, address[l]));
   }
 }
 
@@ -153,6 +173,8 @@ void resolveShared(Warp& warp, const Instruction& i, const MemoryForm& form, u32
   if (bad) reportBadAddress(warp, i, form, mask, address);
   u8* data = shared.data();
   for (int l = 0; l < kWarpSize; ++l) access.host[l] = data + address[l];
+  if (warp.block->launch->check && form.store && warp.block->copies.any())
+    checkInFlight(warp, i, form, mask, address, access.contiguous);
   if (warp.block->launch->check) check(warp, i, form, mask, address, access.contiguous);
   if (warp.block->launch->countMemory) countWavefronts(warp, form, mask, address);
 }

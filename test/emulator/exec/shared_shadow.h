@@ -41,7 +41,11 @@ class SharedShadow {
 
   // An asynchronous copy that nobody has waited for yet fills these bytes: they count as not written.
   void markInFlight(u64 address, u64 bytes) { std::memset(&written_[address], kInFlight, bytes); }
+  void markLanded(u64 address, u64 bytes) { std::memset(&written_[address], 1, bytes); }
   bool isInFlight(u64 address) const { return written_[address] == kInFlight; }
+  bool isInFlight(u64 address, u64 bytes) const {
+    return std::memchr(&written_[address], kInFlight, bytes) != nullptr;
+  }
   template <u32 Bytes>
   bool isWritten(u64 address) const;
 

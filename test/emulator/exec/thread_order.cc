@@ -31,17 +31,31 @@ void ThreadOrder::tick() {
   }
 }
 
-void ThreadOrder::barrier(const std::vector<u32>& members) {
+void ThreadOrder::barrier(const std::vector<u32>& members, const std::vector<const Row*>& arrived) {
   tick();
   if (expired_) return;
   u32 joined[32] = {};
   for (u32 member : members) {
     for (u32 other = 0; other < 32; ++other) joined[other] = std::max(joined[other], ordered(member, other));
   }
+  for (const Row* row : arrived) {
+    for (u32 other = 0; other < 32; ++other) joined[other] = std::max(joined[other], (*row)[other]);
+  }
   for (u32 member : members) joined[member] = clock_;
   for (u32 member : members) std::copy(joined, joined + 32, &ordered_[member * 32]);
   lastBarrier_ = clock_;
   settle();
+}
+
+// Accesses before and after it differ in time, as those before and after a barrier do: some may be ordered
+// and the others not.
+ThreadOrder::Row ThreadOrder::arrive(u32 warp) {
+  tick();
+  Row made;
+  std::copy(row(warp), row(warp) + 32, made.begin());
+  if (expired_) return made;
+  made[warp] = lastBarrier_ = clock_;
+  return made;
 }
 
 void ThreadOrder::warpSync(u32 warp) {

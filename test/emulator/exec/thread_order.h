@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "ptx/integers.h"
@@ -16,8 +17,12 @@ class ThreadOrder {
  public:
   static constexpr u32 kClockBits = 18, kClockEnd = 1u << kClockBits;
 
+  using Row = std::array<u32, 32>;  // for each warp, up to when its accesses are ordered before
+
   void start(u32 warps);
-  void barrier(const std::vector<u32>& members);
+  // Of warps that wait for one another, and for what others had done when they arrived.
+  void barrier(const std::vector<u32>& members, const std::vector<const Row*>& arrived = {});
+  Row arrive(u32 warp);
   void warpSync(u32 warp);
   void tick();
 

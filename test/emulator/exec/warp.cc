@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/block.h"
+#include "exec/memory_access.h"
 
 namespace emulator {
 namespace {
@@ -27,10 +28,9 @@ void Warp::run() {
     if (active) i.run(*this, i, active);
     if (pc < stopAt) continue;
     if (spent >= block->budget) {
-      throw Fault(kTimeout,
-                  "the block executed its whole budget of instructions: an endless loop, or a lane that "
-                  "waits for another at " +
-                      block->launch->program->describe(i.index));
+      reportMisuse(*this, i, mask ? __builtin_ctz(mask) : 0, kTimeout,
+                   "the block executed its whole budget of instructions in an endless loop, or a lane that "
+                   "waits for another");
     }
     if (!schedule()) break;
   }
@@ -46,7 +46,7 @@ bool Warp::schedule() {
     return true;
   }
   if (mask) {
-    Group self{pc, mask, returns, waiting};
+    Group self{pc, mask, returns, waiting, arrival};
     bool merged = false;
     for (Group& other : parked) {
       if (other.pc != pc || other.waiting != waiting || other.returns != returns) continue;

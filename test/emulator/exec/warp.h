@@ -19,6 +19,7 @@ struct Group {
   u32 mask = 0;
   std::vector<u32> returns;              // where the calls that these lanes are in return to
   const Instruction* waiting = nullptr;  // the barrier they wait at
+  u32 arrival = 0;                       // their number among the arrivals of the block
 };
 
 struct Warp {
@@ -31,6 +32,7 @@ struct Warp {
   Block* block = nullptr;
   std::vector<u32> returns;
   const Instruction* waiting = nullptr;
+  u32 arrival = 0;
   std::vector<Group> parked;
   std::vector<u8> registers;
   std::vector<u8> local;  // one stretch of Program::localBytes per lane

@@ -1,6 +1,6 @@
 // Instructions in which lanes of a warp see one another (PTX manual 9.7.9 and 9.7.13): shuffles, votes,
-// matches, reductions. Whoever calls them names the members; a member that is alive but not here is an error,
-// because on the hardware the result would depend on luck.
+// matches, reductions. Whoever calls them names the members; a member that is alive but not here, or that
+// names others, is an error, because on the hardware the result would depend on luck.
 #include <algorithm>
 
 #include "exec/decoder.h"
@@ -10,17 +10,28 @@
 namespace emulator {
 namespace {
 
+void checkMembersOf(Warp& w, const Instruction& i, u32 mask, int lane, const u32* wanted) {
+  u32 members = wanted[lane], absent = members & w.live & ~mask;
+  if (!(members >> lane & 1))
+    reportMisuse(w, i, lane, kLaunchFailed, "the lane is not in its own member mask " + hex(members));
+  if (absent)
+    reportMisuse(w, i, lane, kLaunchFailed,
+                 "members of the mask do not execute this instruction, lanes " + hex(absent));
+  for (u32 rest = members & mask; rest; rest &= rest - 1) {
+    int other = __builtin_ctz(rest);
+    if (wanted[other] != members)
+      reportMisuse(w, i, lane, kLaunchFailed,
+                   "the lane names the members " + hex(members) + ", but lane " + std::to_string(other) +
+                       " of them names " + hex(wanted[other]));
+  }
+}
+
 void checkMembers(Warp& w, const Instruction& i, u32 mask, Slot members) {
   const u32* wanted = w.at<u32>(members);
-  for (int l = 0; l < kWarpSize; ++l) {
-    if (!(mask >> l & 1)) continue;
-    if (!(wanted[l] >> l & 1))
-      reportFault(w, i, l, kLaunchFailed, "the lane is not in its own member mask", hex(wanted[l]));
-    u32 absent = wanted[l] & w.live & ~mask;
-    if (absent)
-      reportFault(w, i, l, kLaunchFailed, "members of the mask do not execute this instruction, lanes (mask)",
-                  hex(absent));
-  }
+  u32 first = wanted[__builtin_ctz(mask)], different = 0;
+  for (u32 l = 0; l < kWarpSize; ++l) different |= (wanted[l] ^ first) & (0 - (mask >> l & 1));
+  if (different == 0 && (first & mask) == mask && (first & w.live & ~mask) == 0) return;
+  for (u32 rest = mask; rest; rest &= rest - 1) checkMembersOf(w, i, mask, __builtin_ctz(rest), wanted);
 }
 
 enum class Shuffle { kUp, kDown, kButterfly, kIndex };
@@ -35,7 +46,7 @@ template <Shuffle Kind>
 void runShuffle(Warp& w, const Instruction& i, u32 mask) {
   checkMembers(w, i, mask, i.e);
   const auto& form = *static_cast<const ShuffleForm*>(i.form);
-  const u32 *a = w.at<u32>(i.a), *b = w.at<u32>(i.b), *c = w.at<u32>(i.c);
+  const u32 *a = w.at<u32>(i.a), *b = w.at<u32>(i.b), *c = w.at<u32>(i.c), *members = w.at<u32>(i.e);
   u32 out[kWarpSize], inRange = 0;
   for (int lane = 0; lane < kWarpSize; ++lane) {
     out[lane] = a[lane];
@@ -50,9 +61,9 @@ void runShuffle(Warp& w, const Instruction& i, u32 mask) {
     bool valid = Kind == Shuffle::kUp ? from >= highest : from <= highest;
     if (!valid) from = lane;
     inRange |= static_cast<u32>(valid) << lane;
-    if (!(mask >> from & 1))
-      reportFault(w, i, lane, kLaunchFailed, "shuffle from a lane that does not take part, lane",
-                  std::to_string(from));
+    if (!(members[lane] & mask & 1u << from))
+      reportMisuse(w, i, lane, kLaunchFailed,
+                   "shuffle from a lane that does not take part, lane " + std::to_string(from));
     out[lane] = a[from];
   }
   store(w, i.d, mask, out);
@@ -67,12 +78,12 @@ void decodeShuffle(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(5);
   ShuffleForm& form = decoder.makeForm<ShuffleForm>(i);
   const OperandText& target = s.operands[0];
-  form.hasPredicate = target.kind == OperandText::kList;
-  i.d = decoder.destination(form.hasPredicate ? target.parts[0] : target, 32);
-  if (form.hasPredicate) form.predicate = decoder.destination(target.parts[1], 1);
-  i.a = decoder.source(s.operands[1], 32);
-  i.b = decoder.source(s.operands[2], 32);
-  i.c = decoder.source(s.operands[3], 32);
+  form.hasPredicate = target.kind == OperandText::kPair;
+  i.d = decoder.destination(form.hasPredicate ? target.parts[0] : target, 32, kTakesBits);
+  if (form.hasPredicate) form.predicate = decoder.destination(target.parts[1], 1, kTakesSink);
+  i.a = decoder.source(s.operands[1], 32, kTakesBits);
+  i.b = decoder.source(s.operands[2], 32, kTakesBits);
+  i.c = decoder.source(s.operands[3], 32, kTakesBits);
   i.e = decoder.source(s.operands[4], 32);
   i.run = runShuffle<Kind>;
 }
@@ -103,9 +114,10 @@ void runVote(Warp& w, const Instruction& i, u32 mask) {
 template <Vote Kind>
 void decodeVote(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(3);
-  i.d = decoder.destination(s.operands[0], Kind == Vote::kBallot ? 32 : 1);
-  i.a = decoder.predicate(s.operands[1]);
-  i.immediate = s.operands[1].negated ? kAllLanes : 0;
+  i.d = decoder.destination(s.operands[0], Kind == Vote::kBallot ? 32 : 1, kTakesBits);
+  bool negated = false;
+  i.a = decoder.predicate(s.operands[1], negated);
+  i.immediate = negated ? kAllLanes : 0;
   i.b = decoder.source(s.operands[2], 32);
   i.run = runVote<Kind>;
 }
@@ -136,10 +148,11 @@ void decodeMatch(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(3);
   ShuffleForm& form = decoder.makeForm<ShuffleForm>(i);
   const OperandText& target = s.operands[0];
-  form.hasPredicate = All && target.kind == OperandText::kList;
-  i.d = decoder.destination(form.hasPredicate ? target.parts[0] : target, 32);
-  if (form.hasPredicate) form.predicate = decoder.destination(target.parts[1], 1);
-  i.a = decoder.source(s.operands[1], sizeof(T) * 8);
+  form.hasPredicate = All && target.kind == OperandText::kPair;
+  i.d = form.hasPredicate ? decoder.destination(target.parts[0], 32, kTakesInteger | kTakesSink)
+                          : decoder.destination(target, 32);
+  if (form.hasPredicate) form.predicate = decoder.destination(target.parts[1], 1, kTakesSink);
+  i.a = decoder.source(s.operands[1], sizeof(T) * 8, kTakesBits);
   i.b = decoder.source(s.operands[2], 32);
   i.run = runMatch<T, All>;
 }
@@ -174,7 +187,7 @@ void addReduce(OpTable& t, const std::string& name, F) {
 
 void decodeActiveMask(Decoder& decoder, const Statement& s, Instruction& i) {
   decoder.expectOperands(1);
-  i.d = decoder.destination(s.operands[0], 32);
+  i.d = decoder.destination(s.operands[0], 32, kTakesBits);
   i.run = [](Warp& w, const Instruction& at, u32 mask) {
     u32 out[kWarpSize];
     std::fill(out, out + kWarpSize, mask);

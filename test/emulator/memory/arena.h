@@ -17,8 +17,10 @@ struct Allocation {
   Kind kind = kDevice;
   bool live = true;
   u32 number = 0;
-  std::string name;  // of a module variable
-  bool contains(u64 address, u64 bytes) const { return address >= base && address + bytes <= base + size; }
+  std::string name;                              // of a module variable
+  bool contains(u64 address, u64 bytes) const {  // without the end of the access, which may wrap
+    return address - base <= size && bytes <= size - (address - base);
+  }
 };
 
 // Shadows are kept per line where all of it is in the same state, which is most of the memory that kernels

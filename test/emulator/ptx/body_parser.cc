@@ -39,7 +39,9 @@ bool Parser::directive() {
   } else if (lexer_.accept(".shared")) {
     variable(Space::kShared, false, function_->variables);
   } else if (lexer_.accept(".pragma")) {
-    lexer_.take();  // "nounroll" and its like steer ptxas only
+    do {
+      lexer_.expectString();  // "nounroll" and its like steer ptxas only
+    } while (lexer_.accept(","));
   } else {
     return false;
   }
@@ -51,16 +53,19 @@ bool Parser::directive() {
 void Parser::registerDeclaration() {
   Token type = lexer_.expectWord();
   u64 bits = type.text == ".pred" ? 1 : typeBytes(type.text) * 8;
-  if (bits != 1 && bits != 16 && bits != 32 && bits != 64) {
+  // What .bf16 holds is declared as .b16.
+  if ((bits != 1 && bits != 16 && bits != 32 && bits != 64) || type.text == ".bf16") {
     lexer_.fail("a register of type " + std::string(type.text) + " is not known");
   }
   auto declare = [&](const std::string& name) {
-    scopes_.back()[name] = static_cast<u32>(function_->registers.size());
+    if (!scopes_.back().emplace(name, static_cast<u32>(function_->registers.size())).second)
+      lexer_.fail("a register declared twice: " + name);
     function_->registers.push_back(static_cast<u8>(bits));
+    function_->registerClasses.push_back(registerClass(type.text));
     function_->registerNames.push_back(name);
   };
   do {
-    std::string name(lexer_.expectWord().text);
+    std::string name(lexer_.expectName());
     if (!lexer_.accept("<")) {
       declare(name);
       continue;
@@ -111,10 +116,12 @@ void Parser::statement() {
   }
   made.opcode = std::string(word.text);
   lexer_.read(made.opcode);
-  while (!lexer_.accept(";")) {
-    made.operands.push_back(operand());
-    if (!lexer_.peek().is(";")) lexer_.expect(",");
+  if (!lexer_.peek().is(";")) {
+    do {
+      made.operands.push_back(operand());
+    } while (lexer_.accept(","));
   }
+  lexer_.expect(";");
   lexer_.read("");
   function_->statements.push_back(std::move(made));
 }
@@ -128,12 +135,12 @@ void Parser::branchTargets(const std::string& name) {
   lexer_.expect(";");
 }
 
-// A destination pair %r|%p becomes a list of two.
+// Some instructions have a pair of destinations: %r|%p.
 OperandText Parser::operand() {
   OperandText first = unit();
   if (!lexer_.accept("|")) return first;
   OperandText pair;
-  pair.kind = OperandText::kList;
+  pair.kind = OperandText::kPair;
   pair.parts = {std::move(first), unit()};
   return pair;
 }
@@ -145,10 +152,11 @@ OperandText Parser::unit() {
     std::string_view end = vector ? "}" : ")";
     OperandText made;
     made.kind = vector ? OperandText::kVector : OperandText::kList;
-    while (!lexer_.accept(end)) {
+    if (!vector && lexer_.accept(end)) return made;  // a call without parameters
+    do {
       made.parts.push_back(unit());
-      if (!lexer_.peek().is(end)) lexer_.expect(",");
-    }
+    } while (lexer_.accept(","));
+    lexer_.expect(end);
     return made;
   }
   bool negative = lexer_.accept("-");
@@ -185,7 +193,7 @@ OperandText Parser::number(bool negative) {
     made.kind = OperandText::kInteger;
     if (negative) bits = -bits;
   } else {
-    lexer_.fail("unknown number " + std::string(token.text));
+    lexer_.fail("unknown number " + std::string(token.text) + ", or one beyond 64 bits");
   }
   made.value = static_cast<i64>(bits);
   return made;

@@ -38,6 +38,21 @@ Token Lexer::expectWord() {
   return take();
 }
 
+// A letter, or one of "_$%" and more, then letters, digits, '_' and '$': no dots, unlike in opcodes.
+std::string_view Lexer::expectName() {
+  std::string_view name = token_.text;
+  bool wellFormed = token_.kind == Token::kWord && name.find_first_of(".:") == std::string_view::npos &&
+                    name.find('%', 1) == std::string_view::npos && name != "WARP_SZ" &&
+                    (name.size() > 1 || std::isalpha(static_cast<unsigned char>(name[0])));
+  if (!wellFormed) fail("expected a name that can be declared");
+  return take().text;
+}
+
+Token Lexer::expectString() {
+  if (token_.kind != Token::kString) fail("expected a string");
+  return take();
+}
+
 u64 Lexer::expectUnsigned() {
   u64 value = 0;
   if (token_.kind != Token::kNumber || !parseInteger(token_.text, value)) fail("expected an integer");
@@ -120,7 +135,8 @@ bool parseInteger(std::string_view text, u64& value) {
   for (char c : text) {
     int digit = isDigit(c) ? c - '0' : std::isalpha(static_cast<unsigned char>(c)) ? (c | 32) - 'a' + 10 : 99;
     if (digit >= base) return false;
-    value = value * base + digit;
+    bool overflows = __builtin_mul_overflow(value, static_cast<u64>(base), &value);
+    if (overflows || __builtin_add_overflow(value, static_cast<u64>(digit), &value)) return false;
   }
   return !text.empty();
 }

@@ -26,6 +26,8 @@ class Lexer {
   bool accept(std::string_view wanted);  // consumes the token if it is `wanted`
   void expect(std::string_view wanted);
   Token expectWord();
+  std::string_view expectName();  // that a declaration gives
+  Token expectString();
   u64 expectUnsigned();
   // Throws PtxError, with the token that comes next and where the parser is.
   [[noreturn]] void fail(const std::string& message) const;
@@ -44,7 +46,8 @@ class Lexer {
   const char* file_ = "parser.cc";
 };
 
-// "0x1F", "12", "7U", "0b101", "017": the integer literals of PTX. False if the text is not one of them.
+// "0x1F", "12", "7U", "0b101", "017": the integer literals of PTX. False if the text is not one of them, or
+// does not fit into 64 bits.
 bool parseInteger(std::string_view text, u64& value);
 
 }  // namespace emulator

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ptx/integers.h"
+#include "ptx/types.h"
 
 namespace emulator {
 
@@ -46,7 +46,8 @@ struct OperandText {
     kSink,
     kVector,
     kAddress,
-    kList
+    kList,
+    kPair
   };
   Kind kind = kSink;
   u32 reg = 0;           // index into Function::registers
@@ -54,7 +55,7 @@ struct OperandText {
   i64 value = 0;         // integer, float bits, or the offset of an address or variable
   std::string name;      // special register, label, function
   const Variable* variable = nullptr;
-  std::vector<OperandText> parts;  // of a vector {a,b}, a list (a,b), or the one base of an address
+  std::vector<OperandText> parts;  // of {a,b}, (a,b), a|b, or the one base of an address
 };
 
 struct Statement {
@@ -73,6 +74,7 @@ struct Function {
   std::vector<Variable*> params, returns;
   std::vector<std::unique_ptr<Variable>> variables;  // every .param, .local and .shared of this function
   std::vector<u8> registers;                         // width in bits: 1 (.pred), 16, 32, 64
+  std::vector<RegisterClass> registerClasses;
   std::vector<std::string> registerNames;
   std::vector<Statement> statements;
   std::map<std::string, u32> labels;                              // to an index of statements

@@ -22,10 +22,13 @@ class Parser {
 
  private:
   void header();
+  u32 target();
   void file();
   void section();
+  void debugValue();
   void linkage();
   void variable(Space space, bool external, std::vector<std::unique_ptr<Variable>>& into);
+  u64 alignment();
   void initializer(Variable& variable, u64 elementSize);
   void initialValue(Variable& variable, u64 elementSize);
   void function(bool entry);

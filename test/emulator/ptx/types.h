@@ -16,4 +16,22 @@ inline u64 typeBytes(std::string_view type) {
   return 0;
 }
 
+// How a register was declared. An instruction takes some of these.
+enum RegisterClass : u8 {
+  kNoRegister = 0,
+  kBitsRegister = 1,
+  kIntegerRegister = 2,
+  kFloatRegister = 4,
+  kHalfRegister = 8,
+  kPredicateRegister = 16
+};
+
+inline RegisterClass registerClass(std::string_view type) {
+  if (type == ".pred") return kPredicateRegister;
+  if (typeBytes(type) == 0) return kNoRegister;
+  if (type[1] == 'b') return kBitsRegister;
+  if (type[1] != 'f') return kIntegerRegister;
+  return type.substr(0, 4) == ".f16" ? kHalfRegister : kFloatRegister;
+}
+
 }  // namespace emulator

@@ -101,5 +101,41 @@ EMULATOR_TEST(asyncRaces) {
   run("cp.async.cg.shared.global [%r22], [%rd3+8], 16;\n", 716, "misaligned", 32);
 }
 
+// Between its start and the wait, whether by the thread itself or, with barriers around, by another.
+EMULATOR_TEST(asyncDestinationsInFlight) {
+  const std::string fills = "write to shared memory that an asynchronous copy still fills";
+  const std::string wait = "cp.async.wait_all;\n", barrier = "bar.sync 0;\n",
+                    other = "xor.b32 %r23, %r22, 512;\n", store = "mov.u32 %r5, 0;\n" + kStore;
+  run(kCopy + "st.shared.u32 [%r22+12], %r1;\n" + wait + store, 719, fills);
+  run(kCopy + "atom.shared.add.u32 %r6, [%r22], 1;\n" + wait + store, 719, fills);
+  run(kCopy + barrier + other + "st.shared.u32 [%r23], %r1;\n" + barrier + wait + store, 719, fills);
+  run(kCopy + "cp.async.cg.shared.global [%r22], [%rd1], 16;\n" + wait + store, 719, fills);
+  run(kCopy + "cp.async.commit_group;\ncp.async.ca.shared.global [%r22+8], [%rd1], 4;\n" + wait + store, 719,
+      fills);
+  // One lane of many, and a group that is not waited for yet.
+  run(kCopy + "setp.eq.u32 %p1, %r1, 40;\n@%p1 st.shared.u32 [%r22], %r1;\n" + wait + store, 719, fills);
+  run(kCopy + "cp.async.commit_group;\ncp.async.wait_group 1;\nst.shared.u32 [%r22], %r1;\n" + store, 719,
+      fills);
+  run(kCopy + wait + "st.shared.u32 [%r22], %r1;\n" + store);
+  run(kCopy + "st.shared.u32 [%r22+1024], %r1;\n" + wait + kCopy + wait + store);
+  run(kCopy + wait + barrier + other + "st.shared.u32 [%r23], %r1;\n" + barrier + kCopy + wait + store);
+}
+
+EMULATOR_TEST(asyncSourcesBeingRead) {
+  const std::string reads = "write to global memory that an asynchronous copy still reads";
+  const std::string wait = "cp.async.wait_all;\n", barrier = "bar.sync 0;\n",
+                    store = "mov.u32 %r5, 0;\n" + kStore;
+  const std::string write = "st.global.u32 [%rd3+12], %r1;\n";
+  const std::string other = "xor.b64 %rd7, %rd2, 512;\nadd.s64 %rd8, %rd1, %rd7;\n";
+  run(kCopy + write + wait + store, 719, reads);
+  run(kCopy + "red.global.add.u32 [%rd3], 1;\n" + wait + store, 719, reads);
+  run(kCopy + barrier + other + "st.global.u32 [%rd8], %r1;\n" + barrier + wait + store, 719, reads);
+  run(kCopy + wait + write + store);
+  // Only 8 of the 16 bytes are read.
+  const std::string half = "cp.async.cg.shared.global [%r22], [%rd3], 16, 8;\n";
+  run(half + write + wait + store);
+  run(half + "st.global.u32 [%rd3+4], %r1;\n" + wait + store, 719, reads);
+}
+
 }  // namespace
 }  // namespace emulator::tests

@@ -52,6 +52,31 @@ EMULATOR_TEST(countersOfGlobalMemory) {
       {"\"globalLoadSectors\":32", "\"globalLoadSectorsIdeal\":4", "\"bytesLoaded\":128"});
 }
 
+// 8 words, each of 4 lanes, 128 bytes apart: 8 sectors, of 32 bytes in all, which one sector would hold.
+EMULATOR_TEST(countersOfWhatLanesShare) {
+  const std::string words =
+      "and.b32 %r2, %r1, 7;\nmul.wide.u32 %rd2, %r2, 128;\nadd.s64 %rd3, %rd1, %rd2;\nld.global.u32 %r5, "
+      "[%rd3];\n";
+  expectFields(count(words, 1, 32),
+               {"\"globalLoadSectors\":8", "\"globalLoadSectorsIdeal\":1", "\"bytesLoaded\":128"});
+  // 9 words are more than a sector.
+  expectFields(
+      count("rem.u32 %r2, %r1, 9;\nshl.b32 %r2, %r2, 5;\ncvt.u64.u32 %rd2, %r2;\nadd.s64 %rd3, %rd1, "
+            "%rd2;\nld.global.u32 %r5, [%rd3];\n",
+            1, 32),
+      {"\"globalLoadSectors\":9", "\"globalLoadSectorsIdeal\":2"});
+  // Lanes 0-15 read 16 vectors of 2 words, lanes 16-31 the same again: 128 bytes, 4 sectors.
+  expectFields(count("and.b32 %r2, %r1, 15;\nmul.wide.u32 %rd2, %r2, 8;\nadd.s64 %rd3, %rd1, %rd2;\n"
+                     "ld.global.v2.u32 {%r5, %r6}, [%rd3];\n",
+                     1, 32),
+               {"\"globalLoadSectors\":4", "\"globalLoadSectorsIdeal\":4", "\"bytesLoaded\":256"});
+  // Neighbours in pairs read the same.
+  expectFields(count("shr.u32 %r2, %r1, 1;\nmul.wide.u32 %rd2, %r2, 8;\nadd.s64 %rd3, %rd1, %rd2;\n"
+                     "ld.global.v2.u32 {%r5, %r6}, [%rd3];\n",
+                     1, 32),
+               {"\"globalLoadSectors\":4", "\"globalLoadSectorsIdeal\":4"});
+}
+
 EMULATOR_TEST(countersOfSharedMemory) {
   // Words 2 apart: two wavefronts of 16 banks each where one would do.
   expectFields(

@@ -103,6 +103,39 @@ EMULATOR_TEST(integerOverflow) {
         {{"mul.wide.s16", {0x8000, 0x8000}, 0x40000000}, {"mul.wide.u16", {0xffff, 0xffff}, 0xfffe0001}});
 }
 
+// "As a special case, positive and negative zero are considered normal numbers."
+EMULATOR_TEST(propertiesOfNumbers) {
+  check("pf", {{"testp.normal.f32", {0}, 1},
+               {"testp.normal.f32", {kMinusZero}, 1},
+               {"testp.normal.f32", {kSmallestNormal}, 1},
+               {"testp.normal.f32", {kLargestDenormal}, 0},
+               {"testp.normal.f32", {kInf}, 0},
+               {"testp.normal.f32", {kNan}, 0},
+               {"testp.subnormal.f32", {kLargestDenormal}, 1},
+               {"testp.subnormal.f32", {0}, 0},
+               {"testp.subnormal.f32", {kSmallestNormal}, 0},
+               {"testp.finite.f32", {kDenormal}, 1},
+               {"testp.finite.f32", {0xff800000}, 0},
+               {"testp.finite.f32", {kNan}, 0},
+               {"testp.infinite.f32", {0xff800000}, 1},
+               {"testp.infinite.f32", {kNan}, 0},
+               {"testp.number.f32", {kInf}, 1},
+               {"testp.number.f32", {kSignalling}, 0},
+               {"testp.notanumber.f32", {kSignalling}, 1},
+               {"testp.notanumber.f32", {0}, 0}});
+  check("pe", {{"testp.normal.f64", {0}, 1},
+               {"testp.normal.f64", {u64{1} << 63}, 1},
+               {"testp.normal.f64", {1}, 0},
+               {"testp.normal.f64", {d(0x1p-1022)}, 1},
+               {"testp.subnormal.f64", {1}, 1},
+               {"testp.subnormal.f64", {0}, 0},
+               {"testp.finite.f64", {d(1e300)}, 1},
+               {"testp.finite.f64", {d(HUGE_VAL)}, 0},
+               {"testp.infinite.f64", {d(-HUGE_VAL)}, 1},
+               {"testp.number.f64", {0x7ff0000000000001}, 0},
+               {"testp.notanumber.f64", {0x7ff0000000000001}, 1}});
+}
+
 // A 16-bit register compares by its value in its format.
 EMULATOR_TEST(narrowComparisons) {
   check("phh", {{"setp.lt.f16", {0xbc00, 0x3c00}, 1},  // -1 < 1

@@ -51,10 +51,13 @@ class Device {
   CUresult launch(const std::string& kernel, u32 grid, u32 block, std::vector<void*> params, u32 shared = 0);
   std::string report() const;  // what the emulator wrote
   void* function(const std::string& kernel);
+  void* module() const { return module_; }
 
  private:
   void* module_ = nullptr;
 };
+
+std::string printed();  // all that the emulator wrote to stderr
 
 // A module around a kernel `test(p0, p1, ...)` of 64-bit parameters whose body is given.
 std::string wrap(const std::string& body, int params, const std::string& globals = "");

@@ -33,6 +33,11 @@ EMULATOR_TEST(multiplyAdd) {
                  {"mad.hi.s32", {0x7fffffff, 0x7fffffff, 0x7fffffff}, 0xbffffffe},  // overflow wraps
                  {"mad.hi.sat.s32", {0x7fffffff, 0x7fffffff, 0x7fffffff}, 0x7fffffff},
                  {"mad.hi.u32", {0xffffffff, 0xffffffff, 3}, 1},
+                 {"mad24.lo.u32", {0xff000003, 4, 5}, 17},
+                 {"mad24.lo.u32", {0xffffff, 0xffffff, 1}, 0xfe000002},
+                 {"mad24.lo.s32", {0x00ffffff, 3, 5}, 2},
+                 {"mad24.lo.s32", {0x00800000, 0x00800000, 7}, 7},
+                 {"sad.u32", {3, 5, 7}, 9},
                  {"sad.s32", {0x80000000, 0x7fffffff, 0}, 0xffffffff}});
   check("dwwd", {{"mad.wide.s32", {0xffffffff, 5, 3}, 0xfffffffffffffffe}});
 }
@@ -73,7 +78,34 @@ EMULATOR_TEST(bitFields) {
                {"bfind.s32", {0xffffffff}, 0xffffffff},
                {"bfind.s32", {0xfffffffe}, 0},
                {"bfind.shiftamt.u32", {1}, 31}});
-  check("wd", {{"popc.b64", {~u64{0}}, 64}, {"clz.b64", {1}, 63}});
+  check("wd", {{"popc.b64", {~u64{0}}, 64}, {"clz.b64", {1}, 63}, {"clz.b64", {0}, 64}});
+  check("dd", {{"brev.b64", {1}, u64{1} << 63}, {"cnot.b64", {0}, 1}, {"cnot.b64", {u64{1} << 40}, 0}});
+  check("ww", {{"cnot.b32", {0}, 1}, {"cnot.b32", {0x80000000}, 0}});
+  check("hh", {{"cnot.b16", {0}, 1}, {"cnot.b16", {2}, 0}});
+  check("wd",
+        {{"bfind.u64", {0}, 0xffffffff}, {"bfind.u64", {u64{1} << 40}, 40}, {"bfind.s64", {~u64{1}}, 0}});
+  check("ddww", {{"bfe.u64", {0xdeadbeef00000000, 40, 16}, 0xadbe},
+                 {"bfe.s64", {0xdeadbeef00000000, 40, 16}, 0xffffffffffffadbe},
+                 {"bfe.s64", {0xdeadbeef00000000, 56, 16}, 0xffffffffffffffde},
+                 {"bfe.s64", {0x7eadbeef00000000, 56, 16}, 0x7e},
+                 {"bfe.s64", {u64{1} << 63, 100, 8}, ~u64{0}},
+                 {"bfe.s64", {u64{1} << 63, 3, 0}, 0},
+                 {"bfe.s64", {5, 0, 64}, 5}});
+  check("dddww", {{"bfi.b64", {0xff, 0, 40, 8}, 0xff0000000000},
+                  {"bfi.b64", {0, ~u64{0}, 40, 8}, 0xffff00ffffffffff},
+                  {"bfi.b64", {0xff, 0, 60, 8}, u64{15} << 60},
+                  {"bfi.b64", {0xff, 7, 64, 8}, 7},
+                  {"bfi.b64", {0xff, 7, 3, 0}, 7},
+                  {"bfi.b64", {~u64{0}, 0, 0, 64}, ~u64{0}}});
+  check("www", {{"bmsk.clamp.b32", {4, 8}, 0xff0},
+                {"bmsk.clamp.b32", {28, 8}, 0xf0000000},
+                {"bmsk.clamp.b32", {4, 0}, 0},
+                {"bmsk.clamp.b32", {32, 4}, 0},
+                {"bmsk.clamp.b32", {4, 40}, 0xfffffff0},
+                {"bmsk.wrap.b32", {36, 8}, 0xff0},
+                {"bmsk.wrap.b32", {4, 40}, 0xff0},
+                {"bmsk.wrap.b32", {4, 32}, 0},
+                {"bmsk.wrap.b32", {28, 8}, 0xf0000000}});
 }
 
 EMULATOR_TEST(singlePrecision) {
@@ -107,13 +139,27 @@ EMULATOR_TEST(singlePrecision) {
                {"rsqrt.approx.f32", {f(4.f)}, f(.5f)}});
 }
 
+EMULATOR_TEST(predicates) {
+  check("pp", {{"mov.pred", {1}, 1}, {"mov.pred", {0}, 0}, {"not.pred", {1}, 0}, {"not.pred", {0}, 1}});
+  check("pn", {{"mov.pred", {1}, 0}, {"mov.pred", {0}, 1}});
+  check("ppp", {{"and.pred", {1, 0}, 0}, {"or.pred", {1, 0}, 1}, {"xor.pred", {1, 1}, 0}});
+  check("pwwp", {{"setp.lt.and.u32", {1, 2, 1}, 1}, {"setp.lt.and.u32", {1, 2, 0}, 0}});
+  check("pwwn", {{"setp.lt.and.u32", {1, 2, 1}, 0}, {"setp.lt.or.u32", {2, 1, 0}, 1}});
+}
+
 EMULATOR_TEST(doublePrecision) {
   check("eee", {{"add.f64", {d(1), d(0x1p-53)}, d(1)},
                 {"add.rp.f64", {d(1), d(0x1p-60)}, d(1 + 0x1p-52)},
                 {"div.rn.f64", {d(1), d(3)}, d(1. / 3)},
                 {"mul.rz.f64", {d(-1), d(3)}, d(-3)}});
   check("eeee", {{"fma.rn.f64", {d(1 + 0x1p-27), d(1 + 0x1p-27), d(-1 - 0x1p-26)}, d(0x1p-54)}});
-  check("ee", {{"sqrt.rn.f64", {d(2)}, d(std::sqrt(2.))}});
+  check("ee", {{"sqrt.rn.f64", {d(2)}, d(std::sqrt(2.))},
+               {"rcp.approx.ftz.f64", {d(4)}, d(.25)},
+               {"rcp.approx.ftz.f64", {0x7ff8000012345678}, 0x7fffffff00000000},
+               {"rcp.approx.ftz.f64", {u64{1} << 63 | 1}, d(-HUGE_VAL)},
+               {"rsqrt.approx.ftz.f64", {d(4)}, d(.5)},
+               {"rsqrt.approx.ftz.f64", {d(-1)}, 0x7fffffff00000000},
+               {"rsqrt.approx.ftz.f64", {1}, d(HUGE_VAL)}});
 }
 
 EMULATOR_TEST(conversions) {
@@ -138,6 +184,14 @@ EMULATOR_TEST(conversions) {
   check("dw", {{"cvt.s64.s32", {0x80000000}, 0xffffffff80000000}, {"cvt.u64.u32", {0x80000000}, 0x80000000}});
   check("fe", {{"cvt.rn.f32.f64", {d(1 + 0x1p-24)}, f(1.f)},
                {"cvt.rp.f32.f64", {d(1 + 0x1p-30)}, f(1.f + 0x1p-23f)}});
+  check("he", {{"cvt.rzi.s8.f64", {d(NAN)}, 0xff80},
+               {"cvt.rni.sat.s8.f64", {d(NAN)}, 0xff80},
+               {"cvt.rzi.u8.f64", {d(NAN)}, 0x80},
+               {"cvt.rzi.s16.f64", {d(NAN)}, 0x8000}});
+  check("we", {{"cvt.rzi.s8.f64", {d(NAN)}, 0xffffff80},
+               {"cvt.rzi.s16.f64", {d(NAN)}, 0xffff8000},
+               {"cvt.rzi.u16.f64", {d(NAN)}, 0x8000}});
+  check("hf", {{"cvt.rzi.s8.f32", {kNan}, 0}});
 }
 
 EMULATOR_TEST(narrowFloats) {
@@ -152,6 +206,43 @@ EMULATOR_TEST(narrowFloats) {
   check("fh", {{"cvt.f32.f16", {1}, f(0x1p-24f)}, {"cvt.f32.bf16", {0x3f80}, f(1.f)}});
   check("wff", {{"cvt.rn.bf16x2.f32", {f(2.f), f(1.f)}, 0x40003f80}});
   check("wf", {{"cvt.rna.tf32.f32", {0x3f801000}, 0x3f802000}});
+  check("hhh", {{"sub.f16", {0x3c00, 0x3c01}, 0x9400},
+                {"sub.f16", {0x0001, 0x0002}, 0x8001},
+                {"sub.rn.f16", {0x7c00, 0x7c00}, 0x7fff},
+                {"add.f16", {0x7bff, 0x7bff}, 0x7c00},
+                {"add.rn.f16", {0x6800, 0x3c00}, 0x6800},  // 2048 + 1: a tie, to even
+                {"mul.f16", {0x0001, 0x3800}, 0},
+                {"mul.rn.f16", {0x0003, 0x3800}, 2},
+                {"min.f16", {0x8000, 0}, 0x8000},
+                {"max.f16", {0x7e00, 0x3c00}, 0x3c00},
+                {"sub.bf16", {0x3f80, 0x3f81}, 0xbc00},
+                {"add.bf16", {0x4380, 0x3f80}, 0x4380},
+                {"mul.bf16", {0x3f81, 0x3f81}, 0x3f82},
+                {"min.bf16", {0x8000, 0}, 0x8000},
+                {"min.bf16", {0x7fc0, 0x3f80}, 0x3f80},
+                {"min.bf16", {0x7fc0, 0x7fc0}, 0x7fff},
+                {"max.bf16", {0x8000, 0}, 0},
+                {"max.bf16", {0xbf80, 0x3f80}, 0x3f80}});
+  check("www", {{"add.f16x2", {0x3c004000, 0x40003c00}, 0x42004200},
+                {"sub.f16x2", {0x3c004000, 0x40003c00}, 0xbc003c00},
+                {"mul.f16x2", {0x40004200, 0x40003c00}, 0x44004200},
+                {"min.f16x2", {0x3c004000, 0x40003c00}, 0x3c003c00},
+                {"max.f16x2", {0x3c004000, 0x40003c00}, 0x40004000},
+                {"add.bf16x2", {0x3f804000, 0x40003f80}, 0x40404040},
+                {"sub.bf16x2", {0x3f804000, 0x40003f80}, 0xbf803f80},
+                {"mul.bf16x2", {0x40004040, 0x40003f80}, 0x40804040},
+                {"min.bf16x2", {0x3f804000, 0x40003f80}, 0x3f803f80},
+                {"max.bf16x2", {0x3f804000, 0x40003f80}, 0x40004000}});
+  check("wwww", {{"fma.rn.f16x2", {0x40004200, 0x40003c00, 0x3c003c00}, 0x45004400},
+                 {"fma.rn.bf16x2", {0x40004040, 0x40003f80, 0x3f803f80}, 0x40a04080}});
+  check("ww", {{"neg.f16x2", {0x3c00fe00}, 0xbc007e00},
+               {"abs.f16x2", {0xbc00fe00}, 0x3c007e00},
+               {"neg.bf16x2", {0x3f80ffc0}, 0xbf807fc0},
+               {"abs.bf16x2", {0xbf80ffc0}, 0x3f807fc0}});
+  check("hh", {{"neg.f16", {0x7e00}, 0xfe00},
+               {"abs.f16", {0xbc00}, 0x3c00},
+               {"neg.bf16", {0x3f80}, 0xbf80},
+               {"abs.bf16", {0xffc0}, 0x7fc0}});
   check("hhhh", {{"fma.rn.f16", {0x3c01, 0x3c01, 0xbc02}, 0x0010},
                  {"fma.rn.bf16", {0x3f80, 0x3f80, 0x3f80}, 0x4000}});
 }

@@ -14,8 +14,73 @@ EMULATOR_TEST(outOfBounds) {
   planted(700, "out of bounds", "mov.u64 %rd4, 0;\nld.global.u32 %r5, [%rd4];");
 }
 
+// An access that ends at address 0 or wraps around it, after a good one: what was found for that is
+// remembered.
+EMULATOR_TEST(outOfBoundsBelowZero) {
+  const std::string good = "ld.global.u32 %r5, [%rd3];\nmov.u64 %rd4, 0;\n";
+  for (const char* bad :
+       {"ld.global.u32 %r6, [%rd4+-4];", "st.global.u32 [%rd4+-4], %r1;", "ld.global.u32 %r6, [%rd4+-8];",
+        "ld.global.v4.u32 {%r6, %r7, %r8, %r9}, [%rd4+-16];",
+        "cp.async.ca.shared.global [%r22], [%rd4+-4], 4;"}) {
+    planted(700, "global access out of bounds", good + bad);
+    planted(700, "global access out of bounds", good + "setp.eq.u32 %p1, %r1, 5;\n@%p1 " + bad);
+  }
+  planted(700, "shared access out of bounds", "mov.u32 %r6, 0;\nst.shared.u32 [%r6+-4], %r1;");
+}
+
+// nvcc adds a negative index to the address of an array, wherever that lies, and puts the rest into the
+// offset.
+EMULATOR_TEST(addressesOf32BitsWrap) {
+  clean("st.shared.u32 [%r22], %r1;\nsub.s32 %r23, %r22, 1024;\nld.shared.u32 %r24, [%r23+1024];\n");
+  clean(
+      "sub.s32 %r23, %r22, 1024;\nst.shared.u32 [%r23+1024], %r1;\natom.shared.add.u32 %r24, [%r23+1024], "
+      "1;\n");
+  clean("sub.s32 %r23, %r20, 1024;\ncp.async.ca.shared.global [%r23+1024], [%rd1], 4;\ncp.async.wait_all;\n",
+        1, 1);
+  clean(
+      ".local .align 4 .b8 l[8];\nmov.u32 %r23, l;\nsub.s32 %r23, %r23, 64;\nst.local.u32 [%r23+68], %r1;\n");
+  planted(700, "out of bounds", "sub.s32 %r23, %r22, 1024;\nst.shared.u32 [%r23+1020], %r1;");
+}
+
+EMULATOR_TEST(outOfBoundsOfLocalMemory) {
+  const std::string array =
+      ".local .align 16 .b8 a[16];\nmov.u32 %r6, a;\nst.local.v4.u32 [%r6], {%r1, %r1, %r1, %r1};\n"
+      "ld.local.u32 %r7, [%r6+12];\n";
+  clean(array);
+  for (const char* offset : {"-4", "-8", "-16", "16", "20", "0x7ffffffc"}) {
+    const std::string at = std::string("[%r6+") + offset + "]";
+    planted(700, "bad local address", array + "st.local.u32 " + at + ", 7;");
+    planted(700, "bad local address", array + "ld.local.u32 %r7, " + at + ";");
+  }
+}
+
+EMULATOR_TEST(outOfBoundsOfParameters) {
+  clean("ld.param.u32 %r5, [p0+4];");
+  for (const char* offset : {"-8", "-4", "8", "-16"})
+    planted(700, "bad parameter address", std::string("ld.param.u32 %r5, [p0+") + offset + "];");
+}
+
 // Two static arrays and dynamic shared memory, one after the other on a GPU: not even thread 63, the last,
 // may touch the end of one where the next could begin.
+EMULATOR_TEST(overlappingCopies) {
+  const auto copy = [](size_t to, size_t from, size_t bytes) {
+    Device device;
+    const u64 buffer = device.upload(std::vector<u32>(16));
+    expectResult(cuMemcpyDtoDAsync_v2(buffer + to, buffer + from, bytes, nullptr), kSuccess, "copy");
+    const CUresult result = cuCtxSynchronize();
+    const bool named =
+        device.report().find("which overlap: offset " + std::to_string(to)) != std::string::npos;
+    expect(named == (result != kSuccess), device.report());
+    return result;
+  };
+  expectResult(copy(4, 0, 32), 719, "a part forward");
+  expectResult(copy(0, 31, 32), 719, "one byte backward");
+  expectResult(copy(8, 8, 8), 719, "onto itself");
+  expectResult(copy(32, 0, 32), kSuccess, "what follows");
+  expectResult(copy(0, 32, 32), kSuccess, "what comes before");
+  expectResult(copy(8, 8, 0), kSuccess, "nothing");
+}
+
 EMULATOR_TEST(sharedArraysDoNotTouch) {
   const char* const arrays =
       ".shared .align 4 .b8 s[256];\n.shared .align 4 .b8 t[256];\n.extern .shared .align 16 .b8 d[];\n";
@@ -31,9 +96,12 @@ EMULATOR_TEST(sharedArraysDoNotTouch) {
   const std::string clean =
       launch(t + d + "st.shared.u32 [%r22], %r1;\nst.shared.u32 [%r23], %r1;\nst.shared.u32 [%r24], %r1;");
   expect(clean == "0 ", clean);
-  for (const auto& [body, name] : {std::pair{std::string("st.shared.u32 [%r22+4], %r1;"), "0 bytes behind s"},
-                                   {std::string("ld.shared.u32 %r5, [%r22+260];"), "4 bytes behind s"},
-                                   {t + "atom.shared.add.u32 %r5, [%r23+256], %r1;", "0 bytes behind t"}}) {
+  for (const auto& [body, name] : {std::pair{std::string("st.shared.u32 [%r22+4], %r1;"),
+                                             "0 bytes behind the end of shared array s (256 bytes)"},
+                                   {std::string("ld.shared.u32 %r5, [%r22+260];"),
+                                    "4 bytes behind the end of shared array s (256 bytes)"},
+                                   {t + "atom.shared.add.u32 %r5, [%r23+256], %r1;",
+                                    "0 bytes behind the end of shared array t (256 bytes)"}}) {
     const std::string report = launch(body);
     expect(report.rfind("700 ", 0) == 0 && report.find("shared access out of bounds") != std::string::npos &&
                report.find(name) != std::string::npos,
@@ -121,12 +189,6 @@ EMULATOR_TEST(barriersThatDiverge) {
           "setp.lt.u32 %p1, %r1, 40;\n@%p1 bra SKIP;\nbar.sync 0;\nSKIP:\nbar.sync 0;");
   planted(702, "deadlock", "bar.sync 1, 96;");
   clean("setp.ge.u32 %p1, %r1, 32;\n@%p1 bra END;\nbar.sync 0;\nEND:");  // the other warp has exited
-}
-
-EMULATOR_TEST(shuffleMasks) {
-  planted(719, "own member mask", "shfl.sync.bfly.b32 %r5, %r1, 1, 31, 0xffff;", 1, 32);
-  planted(719, "do not execute this instruction",
-          "setp.lt.u32 %p1, %r1, 16;\n@%p1 shfl.sync.bfly.b32 %r5, %r1, 1, 31, -1;", 1, 32);
 }
 
 // With line info a report names the line, and where the function that holds it was inlined.

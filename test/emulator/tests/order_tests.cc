@@ -156,21 +156,50 @@ EMULATOR_TEST(blocksAreOrderedPerAddress) {
                       kLast + kReadAll + kEnd);
 }
 
+// The first 16 threads of block b write the words from 16 b on.
+const std::string kWords =
+    "shl.b32 %r30, %r2, 6;\nadd.s32 %r31, %r30, %r1;\nand.b32 %r31, %r31, 31;\n"
+    "mul.wide.u32 %rd4, %r31, 4;\nadd.s64 %rd5, %rd1, %rd4;\nsetp.ge.u32 %p5, %r1, 16;\n"
+    "shl.b32 %r32, %r2, 4;\nadd.s32 %r32, %r32, %r1;\nmul.wide.u32 %rd4, %r32, 4;\n"
+    "add.s64 %rd5, %rd1, %rd4;\n@!%p5 st.global.u32 [%rd5], %r1;\n";
+
 // Every thread writes, one counts for its block: a barrier has to stand between.
 EMULATOR_TEST(blocksPublishWhatTheirThreadsWrote) {
-  const std::string base = "shl.b32 %r30, %r2, 6;\nadd.s32 %r31, %r30, %r1;\nand.b32 %r31, %r31, 31;\n";
-  const std::string mine =
-      base +
-      "mul.wide.u32 %rd4, %r31, 4;\nadd.s64 %rd5, %rd1, %rd4;\nsetp.ge.u32 %p5, %r1, 16;\n"
-      "shl.b32 %r32, %r2, 4;\nadd.s32 %r32, %r32, %r1;\nmul.wide.u32 %rd4, %r32, 4;\n"
-      "add.s64 %rd5, %rd1, %rd4;\n@!%p5 st.global.u32 [%rd5], %r1;\n";
   const std::string count = kFirst + kFence + kCount + kFence +
                             "ld.global.u32 %r6, [%rd1+16];\nld.global.u32 %r7, [%rd1+96];\n" + kEnd;
-  ofBlocks(true, mine + kBarrier + count);
-  ofBlocks(false, mine + count);
+  ofBlocks(true, kWords + kBarrier + count);
+  ofBlocks(false, kWords + count);
   // All fence, then meet, then one counts: as good.
   ofBlocks(true,
-           mine + kFence + kBarrier + kFirst + kCount + kFence + "ld.global.u32 %r6, [%rd1+16];\n" + kEnd);
+           kWords + kFence + kBarrier + kFirst + kCount + kFence + "ld.global.u32 %r6, [%rd1+16];\n" + kEnd);
+}
+
+// Every thread fences, one counts, and every thread fences again: of fence.sc one is always first, whoever
+// counted.
+EMULATOR_TEST(fencesOfOtherThreads) {
+  const std::string all = "membar.gl;\n", others = "setp.ne.u32 %p4, %r1, 0;\n@%p4 fence.sc.gpu;\n",
+                    light = "fence.acq_rel.gpu;\n";
+  auto body = [](const std::string& before, const std::string& barrier, const std::string& after) {
+    return kWords + before + barrier +
+           "setp.eq.u32 %p3, %r1, 0;\n@%p3 atom.global.inc.u32 %r5, [%rd1+128], 1000;\n@%p3 st.shared.u32 "
+           "[%r20], "
+           "%r5;\n" +
+           kBarrier + after + "ld.shared.u32 %r5, [%r20];\n" + kLast + "ld.global.u32 %r6, [%rd1+16];\n" +
+           kEnd;
+  };
+  for (const std::string& before : {all, others}) {
+    for (const std::string& after : {all, others + "@!%p4 bra END;\n"})
+      ofBlocks(true, body(before, kBarrier, after));
+    ofBlocks(false, body(before, kBarrier, light));
+    ofBlocks(false, body(before, kBarrier, ""));
+  }
+  ofBlocks(false, body(others, "", all));
+  ofBlocks(false, body(light, kBarrier, all));
+  ofBlocks(false, body(light, kBarrier, light));
+  ofBlocks(false, body("", kBarrier, all));
+  // A light fence behind the other does not undo it; a barrier behind it carries what thread 0 acquired.
+  ofBlocks(true, body(all + light, kBarrier, light + kBarrier + all));
+  ofBlocks(true, body(light, kBarrier, light + kBarrier));
 }
 
 // A flag: a volatile store releases, a volatile load acquires. Block 0 runs before block 1 here: one thread

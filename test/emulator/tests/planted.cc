@@ -1,5 +1,7 @@
 #include "tests/planted.h"
 
+#include <regex>
+
 namespace emulator::tests {
 
 const char* const kStart =
@@ -12,6 +14,15 @@ namespace {
 const char* const kShared =
     ".file 1 \"folder/bug.cu\"\n.file 2 \"folder/helper.cuh\"\n.shared .align 4 .b8 s[256];\n";
 
+bool namesItsPlace(const std::string& report) {
+  static const std::regex form(
+      "adastep emulator: [^\\n]+: kernel test, (PTX line \\d+|\\w+\\.cuh?:\\d+( \\(inlined at "
+      "\\w+\\.cu:\\d+\\))?), [a-z0-9_.:]+, block \\(\\d+,\\d+,\\d+\\), thread \\(\\d+,\\d+,\\d+\\)"
+      "(, address 0x[0-9a-f]+: (offset \\d+ of|\\d+ bytes behind the end of|no) [^\\n]+)?"
+      "(; warp [^\\n]+)?\\n");
+  return std::regex_match(report, form);
+}
+
 }  // namespace
 
 void expectFault(Device& device, CUresult code, const std::string& words, const std::string& body, u64 buffer,
@@ -20,8 +31,8 @@ void expectFault(Device& device, CUresult code, const std::string& words, const 
   expectResult(device.launch("test", grid, block, {&buffer}), code,
                words + " " + device.report() + " in:\n" + body);
   std::string report = device.report();
-  expect(report.find(words) != std::string::npos && report.find("kernel test") != std::string::npos,
-         "wanted " + words + ", the report: " + report);
+  expect(report.find(words) != std::string::npos, "wanted " + words + ", the report: " + report);
+  expect(namesItsPlace(report), "no complete report: " + report);
 }
 
 void planted(CUresult code, const std::string& words, const std::string& body, u32 grid, u32 block,

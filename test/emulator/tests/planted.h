@@ -9,6 +9,8 @@ namespace emulator::tests {
 // address of the thread's word. %r20 is the address of 256 bytes of shared memory, %r22 of the thread's word
 // in them.
 extern const char* const kStart;
+// Whatever the report says, it must name kernel, place, instruction, block and thread, and of an address
+// which array or allocation lies there.
 void planted(CUresult code, const std::string& words, const std::string& body, u32 grid = 1, u32 block = 64,
              const std::vector<u32>& data = std::vector<u32>(64, 1));
 void clean(const std::string& body, u32 grid = 1, u32 block = 64,

@@ -28,15 +28,18 @@ u64 execute(const std::string& opcode, const std::string& kinds, const std::vect
   Device device;
   std::string body = "ld.param.u64 %rd40, [p0];\nld.param.u64 %rd41, [p1];\n", operands;
   for (size_t k = 0; k < in.size(); ++k) {
-    Kind kind = kindOf(kinds[k + 1]);
-    std::string reg = kind.reg + std::to_string(k + 1);
+    char letter = kinds[k + 1];
+    bool predicate = letter == 'p' || letter == 'n';
+    Kind kind = kindOf(predicate ? 'w' : letter);
+    std::string number = std::to_string(k + 1), reg = kind.reg + number;
     body += "ld.global." + kind.type + " " + reg + ", [%rd40+" + std::to_string(8 * k) + "];\n";
-    operands += ", " + reg;
+    if (predicate) body += "setp.ne.u32 %p" + number + ", " + reg + ", 0;\n";
+    operands += ", " + (predicate ? (letter == 'n' ? "!%p" : "%p") + number : reg);
   }
   bool predicate = kinds[0] == 'p';
   Kind target = kindOf(predicate ? 'w' : kinds[0]);
-  body += opcode + " " + (predicate ? "%p1" : target.reg + "10") + operands + ";\n";
-  if (predicate) body += "selp.u32 %r10, 1, 0, %p1;\n";
+  body += opcode + " " + (predicate ? "%p10" : target.reg + "10") + operands + ";\n";
+  if (predicate) body += "selp.u32 %r10, 1, 0, %p10;\n";
   body += "st.global." + target.type + " [%rd41], " + target.reg + "10;\n";
   device.load(wrap(body, 2).c_str());
   u64 source = device.upload(in), result = device.upload(std::vector<u64>{0});

@@ -13,7 +13,7 @@ struct Row {
 };
 
 // `kinds`: destination first, a letter each: h w d for 16, 32, 64 bits, f e for f32 and f64, p for a
-// predicate (a destination only: 1 or 0).
+// predicate (1 or 0), n for a source that is a negated one.
 void check(const std::string& kinds, const std::vector<Row>& rows);
 
 inline u64 f(f32 v) { return bitsOf(v); }

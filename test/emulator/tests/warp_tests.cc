@@ -115,6 +115,27 @@ EMULATOR_TEST(votesMatchesReductions) {
   expect(all[5] == 1, "all, and any of the negation");
   auto match = perThread("and.b32 %r3, %r2, 3;\nmatch.any.sync.b32 %r10, %r3, -1;", 32);
   expect(match[1] == 0x22222222, "match.any");
+  auto wide =
+      perThread("cvt.u64.u32 %rd5, %r2;\nshl.b64 %rd5, %rd5, 63;\nmatch.any.sync.b64 %r10, %rd5, -1;", 32);
+  expect(wide[0] == 0x55555555 && wide[1] == 0xaaaaaaaa, "match.any of 64 bits");
+  const struct { const char *type, *reg; } widths[] = {{"b32", "%r7"}, {"b64", "%rd7"}};
+  for (auto [type, reg] : widths) {
+    const std::string move = std::string("mov.") + type + " " + reg + ", ";
+    const std::string same =
+        std::string("match.all.sync.") + type + " %r10|%p1, " + reg + ", -1;\n@%p1 sub.u32 %r10, %r10, 1;";
+    auto equal = perThread(move + "5;\n" + same, 32);
+    expect(equal[0] == 0xfffffffe && equal[31] == 0xfffffffe, "match.all: all lanes, and the predicate");
+    auto other = perThread(move + "5;\nsetp.eq.u32 %p2, %r2, 9;\n@%p2 " + move + "6;\n" + same, 32);
+    expect(other[0] == 0 && other[9] == 0, "match.all: no lane, no predicate");
+  }
+  auto uniform = perThread(
+      "setp.lt.u32 %p1, %r2, 32;\nvote.sync.uni.pred %p2, %p1, -1;\nvote.sync.uni.pred %p3, !%p1, "
+      "-1;\nsetp.lt.u32 "
+      "%p4, %r2, 9;\nvote.sync.uni.pred %p5, %p4, -1;\nselp.u32 %r10, 1, 0, %p2;\n@%p3 add.u32 %r10, %r10, "
+      "2;\n@%p5 "
+      "add.u32 %r10, %r10, 4;",
+      32);
+  expect(uniform[0] == 3 && uniform[31] == 3, "uni: all the same, whether true or false");
   auto sum = perThread("redux.sync.add.u32 %r10, %r2, -1;", 32);
   expect(sum[0] == 496, "redux.add");
   auto low = perThread("neg.s32 %r3, %r2;\nredux.sync.min.s32 %r10, %r3, -1;", 32);
