@@ -68,8 +68,10 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
     entry.Set("running", rule.running);
     entry.Set("step", rule.step);
     entry.Set("direction", rule.direction);
+    entry.Set("squares", rule.squares);
     entry.Set("positive", rule.positive);
     entry.Set("second", rule.second);
+    entry.Set("measures", rule.measures);
     rules.Set(rules.Length(), entry);
   }
   Napi::Object object = Napi::Object::New(env);

@@ -84,6 +84,18 @@ Bytes bytes_of(const Napi::Value& value, const char* name) {
   return {static_cast<const char*>(data), static_cast<int64_t>(array.ByteLength())};
 }
 
+Bytes shared_bytes_of(const Napi::Value& value, const char* name) {
+  const Bytes bytes = bytes_of(value, name);
+  napi_typedarray_type type = napi_int8_array;
+  napi_value buffer = nullptr;
+  bool is_array_buffer = true;
+  napi_get_typedarray_info(value.Env(), value, &type, nullptr, nullptr, &buffer, nullptr);
+  napi_is_arraybuffer(value.Env(), buffer, &is_array_buffer);  // false for a shared one
+  if (type != napi_uint8_array || is_array_buffer)
+    refuse(name, describe(value), "a Uint8Array over a SharedArrayBuffer");
+  return bytes;
+}
+
 Words words_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
   const Napi::Value value = info[index];
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {

@@ -29,6 +29,9 @@ struct Bytes {
   int64_t size;
 };
 Bytes bytes_of(const Napi::Value& value, const char* name);
+// The same of a Uint8Array over a SharedArrayBuffer, whose memory neither moves nor goes as long as it is
+// held.
+Bytes shared_bytes_of(const Napi::Value& value, const char* name);
 
 struct Words {
   const double* data;

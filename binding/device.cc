@@ -18,6 +18,10 @@ Napi::Object info_object(Napi::Env env, const DeviceInfo& info) {
   object.Set("memoryBytes", static_cast<double>(info.memory_bytes));
   object.Set("threads", info.threads);
   object.Set("unavailable", info.unavailable);
+  Napi::Array precisions = Napi::Array::New(env);
+  for (Precision precision : info.precisions)
+    precisions.Set(precisions.Length(), kPrecisionNames[static_cast<int>(precision)]);
+  object.Set("precisions", precisions);
   return object;
 }
 
@@ -27,6 +31,7 @@ Napi::Function DeviceObject::define(Napi::Env env) {
       {InstanceMethod<&DeviceObject::info>("info"), InstanceMethod<&DeviceObject::memory>("memory"),
        InstanceMethod<&DeviceObject::alloc>("alloc"), InstanceMethod<&DeviceObject::submit>("submit"),
        InstanceMethod<&DeviceObject::program>("program"), InstanceMethod<&DeviceObject::write>("write"),
+       InstanceMethod<&DeviceObject::stage>("stage"), InstanceMethod<&DeviceObject::unstage>("unstage"),
        InstanceMethod<&DeviceObject::read>("read"), InstanceMethod<&DeviceObject::sync>("sync"),
        InstanceMethod<&DeviceObject::reset>("reset"), InstanceMethod<&DeviceObject::close>("close")});
 }
@@ -121,6 +126,26 @@ void DeviceObject::write(const Napi::CallbackInfo& info) {
     auto staging = self.allocate_staging(bytes.size);
     if (bytes.size > 0) std::memcpy(staging->data(), bytes.data, static_cast<size_t>(bytes.size));
     if (!self.write(to, std::move(staging))) throw closed("device.write");
+  });
+}
+
+void DeviceObject::stage(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Device& self = device("device.stage");
+    const Bytes memory = shared_bytes_of(info[0], "memory");
+    if (memory.size == 0) throw Error(ErrorCode::kArgument, "'memory'", "0 bytes", "some");
+    if (self.overlaps_staged(memory.data, memory.size)) {
+      throw Error(ErrorCode::kArgument, "'memory'", "memory that is staged", "memory that is not");
+    }
+    auto hold = Environment::of(info.Env()).hold(info[0]);
+    if (!self.stage(const_cast<char*>(memory.data), memory.size, std::move(hold)))
+      throw closed("device.stage");
+  });
+}
+
+void DeviceObject::unstage(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    if (open_) device_->unstage(shared_bytes_of(info[0], "memory").data);
   });
 }
 

@@ -23,6 +23,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void submit(const Napi::CallbackInfo& info);          // (words, buffers)
   Napi::Value program(const Napi::CallbackInfo& info);  // (words, buffers, inputs, outputs) -> Program
   void write(const Napi::CallbackInfo& info);           // (buffer, byteOffset, typedArray)
+  void stage(const Napi::CallbackInfo& info);           // (memory: shared Uint8Array): see core/device.h
+  void unstage(const Napi::CallbackInfo& info);         // (memory)
   void read(const Napi::CallbackInfo& info);  // (buffer, byteOffset, bytes, callback(error, ArrayBuffer))
   void sync(const Napi::CallbackInfo& info);  // (callback(error))
   void reset(const Napi::CallbackInfo& info);

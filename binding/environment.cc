@@ -31,7 +31,8 @@ napi_value string_value(napi_env env, const std::string& text) {
 
 }  // namespace
 
-// What waits for the device. An environment that ends does not free references: whoever holds them must.
+// What waits for the device; without a callback, what is only held. An environment that ends does not free
+// references: whoever holds them must.
 struct Environment::Completion {
   napi_ref callback = nullptr, owner = nullptr, value = nullptr;
 
@@ -73,8 +74,10 @@ void Environment::cleanup(void* data) {
     if (const auto device = weak.lock()) device->cancel();
   }
   self->devices_.clear();
-  for (const auto& completion : self->pending_) completion->release(self->env_);
-  self->pending_.clear();
+  for (auto* waiting : {&self->pending_, &self->held_}) {
+    for (const auto& completion : *waiting) completion->release(self->env_);
+    waiting->clear();
+  }
   napi_release_threadsafe_function(self->way_back_, napi_tsfn_abort);
 }
 
@@ -99,6 +102,17 @@ Done Environment::completion(const Napi::Function& callback, const Napi::Value& 
   };
 }
 
+std::shared_ptr<void> Environment::hold(const Napi::Value& value) {
+  auto completion = std::make_shared<Completion>();
+  napi_create_reference(env_, value, 1, &completion->value);
+  held_.insert(completion);
+  return {nullptr, [completion, way_back = way_back_](std::nullptr_t) {
+            auto* delivery = new Delivery{completion, std::nullopt};
+            if (napi_call_threadsafe_function(way_back, delivery, napi_tsfn_nonblocking) != napi_ok)
+              delete delivery;
+          }};
+}
+
 Napi::ArrayBuffer Environment::array_buffer(int64_t bytes) {
   try {
     return array_buffer_class.New({Napi::Number::New(env_, static_cast<double>(bytes))})
@@ -117,6 +131,11 @@ void Environment::deliver(napi_env env, napi_value, void* context, void* data) {
   const auto& [completion, error] = *delivery;
   auto* self = static_cast<Environment*>(context);
   napi_handle_scope scope;
+  if (!completion->callback) {
+    self->held_.erase(completion);
+    completion->release(env);
+    return;
+  }
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   self->pending_.erase(completion);
   if (self->pending_.empty()) napi_unref_threadsafe_function(env, self->way_back_);

@@ -42,6 +42,10 @@ class Environment {
     }
   }
 
+  // Keeps a value from the garbage collector until the result ends, on whatever thread: at the latest with
+  // the streams, which end before the environment does.
+  std::shared_ptr<void> hold(const Napi::Value& value);
+
   // An ArrayBuffer for results. Unlike napi_create_arraybuffer it throws where there is no memory, instead of
   // ending the process.
   Napi::ArrayBuffer array_buffer(int64_t bytes);
@@ -80,6 +84,7 @@ class Environment {
   napi_env env_;
   napi_threadsafe_function way_back_ = nullptr;
   std::unordered_set<std::shared_ptr<Completion>> pending_;  // not delivered yet: they keep the process alive
+  std::unordered_set<std::shared_ptr<Completion>> held_;
   bool ended_ = false, constructing_ = false;
   Napi::FunctionReference error_factory_;
   std::vector<std::weak_ptr<Device>> devices_;

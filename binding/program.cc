@@ -43,16 +43,17 @@ void ProgramObject::run(const Napi::CallbackInfo& info) {
     if (!program)
       throw Error(ErrorCode::kDisposed, "program.run", "a disposed program", "a program that is alive");
     const Napi::Function callback = function_argument(info, 1, "callback");
-    const auto staging = stage_inputs(info[0], *program);
+    Sources sources = sources_of(info[0], *program);
     Environment& environment = Environment::of(env);
     auto outputs = environment.array_buffer(program->output_bytes);
-    environment.begin("program.run", callback, info.This(), outputs,
-                      [&](const Done& done) { return device_->run(program, staging, outputs.Data(), done); });
+    environment.begin("program.run", callback, info.This(), outputs, [&](const Done& done) {
+      return device_->run(program, std::move(sources), outputs.Data(), done);
+    });
   });
 }
 
-// The bytes of all inputs, one after the other.
-std::shared_ptr<Storage> ProgramObject::stage_inputs(const Napi::Value& value, const Program& program) {
+// Staged memory is read where it lies; of other arrays there are copies when this returns.
+Sources ProgramObject::sources_of(const Napi::Value& value, const Program& program) {
   const size_t count = program.inputs.size();
   if (!value.IsArray() || value.As<Napi::Array>().Length() != count) {
     const std::string got =
@@ -60,23 +61,32 @@ std::shared_ptr<Storage> ProgramObject::stage_inputs(const Napi::Value& value, c
     throw Error(ErrorCode::kArgument, "'inputs'", got,
                 "an array of " + std::to_string(count) + " typed arrays");
   }
-  // All are fetched before any is copied: a getter on the array may run code that changes or detaches
+  // All are fetched before any is looked at: a getter on the array may run code that changes or detaches
   // another.
   std::vector<Napi::Value> values;
   for (uint32_t i = 0; i < count; i++) values.push_back(value.As<Napi::Array>().Get(i));
-  auto staging = device_->allocate_staging(program.input_bytes);
-  int64_t at = 0;
+  Sources sources;
+  int64_t to_copy = 0;
   for (size_t i = 0; i < count; i++) {
     const Bytes bytes = bytes_of(values[i], "inputs");
     if (bytes.size != program.inputs[i].bytes) {
       throw Error(ErrorCode::kArgument, "input " + std::to_string(i), std::to_string(bytes.size) + " bytes",
                   std::to_string(program.inputs[i].bytes) + " bytes");
     }
-    if (bytes.size > 0)
-      std::memcpy(static_cast<char*>(staging->data()) + at, bytes.data, static_cast<size_t>(bytes.size));
-    at += bytes.size;
+    sources.inputs.push_back(bytes.data);
+    if (!device_->stages(bytes.data, bytes.size)) to_copy += bytes.size;
   }
-  return staging;
+  sources.copies = device_->allocate_staging(to_copy);
+  int64_t at = 0;
+  for (size_t i = 0; i < count; i++) {
+    const int64_t bytes = program.inputs[i].bytes;
+    if (bytes == 0 || device_->stages(sources.inputs[i], bytes)) continue;
+    char* const copy = static_cast<char*>(sources.copies->data()) + at;
+    std::memcpy(copy, sources.inputs[i], static_cast<size_t>(bytes));
+    sources.inputs[i] = copy;
+    at += bytes;
+  }
+  return sources;
 }
 
 }  // namespace adastep

@@ -21,7 +21,7 @@ class ProgramObject : public Napi::ObjectWrap<ProgramObject> {
   void run(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
   void retire();
-  std::shared_ptr<Storage> stage_inputs(const Napi::Value& value, const Program& program);
+  Sources sources_of(const Napi::Value& inputs, const Program& program);
 
   std::shared_ptr<Device> device_;
   std::shared_ptr<Program> program_;  // null once disposed

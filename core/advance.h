@@ -29,6 +29,10 @@ ADASTEP_HD void write_words(Word* to, const Struct& from) {
   for (unsigned i = 0; i < sizeof words / sizeof(Word); i++) to[i] = words[i];
 }
 
+// Words of Control.
+ADASTEP_HD bool is_skipped(const float* prepared) { return prepared[0] != 0.0f; }
+ADASTEP_HD float unscale_of(const float* prepared) { return prepared[2]; }
+
 // As torch.nn.utils.clip_grad_norm_: a norm that is NaN makes the gradient NaN.
 ADASTEP_HD float gradient_factor(double maximize, double max_norm, double norm) {
   const double clip = max_norm > 0 ? max_norm / (norm + 1e-6) : 1.0;
@@ -91,7 +95,7 @@ ADASTEP_HD void advance(const Advance& op, double* room) {
   Settings settings;
   read_words(settings, op.settings.data);
   Guard& guard = *reinterpret_cast<Guard*>(op.guard.data);
-  const double scale = guard.loss_scale;
+  const double scale = settings.loss_scaling != 0 ? guard.loss_scale : 1;
   const double norm = op.totals.data ? sqrt_(static_cast<double>(op.totals.data[0])) / scale : 0.0;
   const Plan plan = decide(settings, guard, op.slots, norm, op.loss.data, room);
   const Control control = {plan.skip ? 1.0f : 0.0f,

@@ -69,16 +69,6 @@ ADASTEP_HD Tile tile_of(const GradientSums& op, int64_t index, const Read& read)
                  [&op](const Segment& segment) { return inside(segment.g, segment.length, op.g_size); });
 }
 
-// Whether the length of a rule's update is decided by its direction: LAMB says kTrust.
-template <class Rule>
-ADASTEP_HD constexpr auto is_trusted(int) -> decltype(Rule::kTrust) {
-  return Rule::kTrust;
-}
-template <class Rule>
-ADASTEP_HD constexpr bool is_trusted(long) {
-  return false;
-}
-
 // What a rule applies to the elements of a tile.
 template <class Rule>
 struct Prepared {
@@ -106,11 +96,15 @@ struct Prepared {
   // The gradient as it is watched.
   ADASTEP_HD float gradient(float g) const { return g * unscale; }
 
+  // The gradient as it is applied, from one as it is watched.
+  ADASTEP_HD float cut(float g) const {
+    const float scaled = g * factor;
+    return scaled > clip_value ? clip_value : (scaled < -clip_value ? -clip_value : scaled);
+  }
+
   // The new parameter, from a gradient as it is watched; `state` has Rule::kStates elements.
   ADASTEP_HD float apply(float p, float g, float* state) const {
-    const float scaled = g * factor;
-    const float cut = scaled > clip_value ? clip_value : (scaled < -clip_value ? -clip_value : scaled);
-    const float next = Rule::apply(step, p, cut, state);
+    const float next = Rule::apply(step, p, cut(g), state);
     return scale == 1.0f ? next : fma_(scale, next - p, p);
   }
 };
@@ -139,6 +133,16 @@ ADASTEP_HD Seen watch(float before, float after, float g, float direction, float
   seen.terms[6] = Rule::kSecond >= 0 && second > 0.0f ? g * g / second : 0.0f;
   seen.terms[9] = abs_(delta);
   return seen;
+}
+
+// What the rule measures of one element: `state` is from after the update.
+template <class Rule>
+ADASTEP_HD void measure(const Prepared<Rule>& rule, float before, float g, const float* state, Seen& seen) {
+  if constexpr (measures<Rule>(0)) {
+    const Measured<float> measured = Rule::measure(rule.step, before, rule.cut(g), state);
+    seen.terms[7] = measured.first;
+    seen.terms[8] = measured.second;
+  }
 }
 
 // Sums go by quads of a tile: (t0 + t2) + (t1 + t3), then lane q % 32 adds its quads in order, then the lanes

@@ -18,9 +18,10 @@ struct DeviceInfo {
   std::string name;  // of the processor or the GPU
   std::string
       capability;  // instruction-set level ("baseline", "v3", "v4", "neon") or compute capability ("8.0")
-  std::string unavailable;   // why it cannot be used, in words; empty if it can
-  int64_t memory_bytes = 0;  // in all
-  int threads = 0;           // that compute (0 on a GPU)
+  std::string unavailable;                                // why it cannot be used, in words; empty if it can
+  int64_t memory_bytes = 0;                               // in all
+  int threads = 0;                                        // that compute (0 on a GPU)
+  std::vector<Precision> precisions = {Precision::kF32};  // that matrix products can have
 };
 
 struct DeviceOptions {
@@ -35,6 +36,13 @@ using Mark = uint64_t;
 class Recorded {
  public:
   virtual ~Recorded() = default;
+};
+
+// Host memory that a backend reads without a copy in between (page-locked, on a GPU), until this ends: no
+// copy from it may be under way then.
+class HostLock {
+ public:
+  virtual ~HostLock() = default;
 };
 
 // All functions throw core Error, but for `free*`, which destructors call: they never throw. `allocate*`,
@@ -52,7 +60,12 @@ class Backend {
   virtual void* allocate_staging(size_t bytes) = 0;
   virtual void free_staging(void* data) = 0;
 
-  // Copies between staging and device memory. `host` must stay as it is until a later mark is done.
+  // Prepares memory of someone else's for `write`. Null where that gains nothing or the system refuses:
+  // `write` reads it all the same. The memory must outlive the lock.
+  virtual std::unique_ptr<HostLock> lock(void* host, size_t bytes) = 0;
+
+  // Copies between host (best: staging or locked) and device memory. `host` must stay as it is until a later
+  // mark is done.
   virtual void write(void* device, const void* host, size_t bytes) = 0;
   virtual void read(void* host, const void* device, size_t bytes) = 0;
 

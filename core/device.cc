@@ -36,7 +36,8 @@ std::shared_ptr<Device> Device::open(Stream::Open open_backend, int64_t memory_l
     opened(error);
   };
   try {
-    device->stream_ = std::make_unique<Stream>(std::move(open_backend), std::move(start));
+    device->stream_ = std::make_unique<Stream>(std::move(open_backend), std::move(start),
+                                               [self = device.get()] { self->staged_.clear(); });
   } catch (const std::system_error& error) {
     throw Error(ErrorCode::kUnavailable, std::string("no thread could be started: ") + error.what());
   }
@@ -94,19 +95,16 @@ bool Device::read(const Region& from, void* host, Done done) {
   return stream_->enqueue(std::move(command));
 }
 
-bool Device::run(std::shared_ptr<Program> program, std::shared_ptr<Storage> inputs, void* outputs,
-                 Done done) {
+bool Device::run(std::shared_ptr<Program> program, Sources sources, void* outputs, Done done) {
   const auto staging = allocate_staging(program->output_bytes);
   Command command;
-  command.work = [program, inputs, staging](Backend& backend) {
-    int64_t at = 0;
-    for (const Region& input : program->inputs) {
-      if (input.bytes == 0) continue;
-      backend.write(input.data(), static_cast<char*>(inputs->data()) + at, static_cast<size_t>(input.bytes));
-      at += input.bytes;
+  command.work = [program, sources = std::move(sources), staging](Backend& backend) {
+    for (size_t i = 0; i < program->inputs.size(); i++) {
+      const Region& input = program->inputs[i];
+      if (input.bytes > 0) backend.write(input.data(), sources.inputs[i], static_cast<size_t>(input.bytes));
     }
     start_program(backend, *program);
-    at = 0;
+    int64_t at = 0;
     for (const Region& output : program->outputs) {
       if (output.bytes == 0) continue;
       backend.read(static_cast<char*>(staging->data()) + at, output.data(),
@@ -119,6 +117,44 @@ bool Device::run(std::shared_ptr<Program> program, std::shared_ptr<Storage> inpu
   };
   command.done = std::move(done);
   return stream_->enqueue(std::move(command));
+}
+
+bool Device::stage(char* data, int64_t bytes, std::shared_ptr<void> hold) {
+  Command command;
+  command.work = [this, data, bytes, hold = std::move(hold)](Backend& backend) {
+    Staged& staged = staged_[data];
+    staged.hold = hold;
+    staged.lock = backend.lock(data, static_cast<size_t>(bytes));
+  };
+  command.always = true;  // after a reset, runs read it
+  if (!stream_->enqueue(std::move(command))) return false;
+  staged_bytes_[data] = bytes;
+  return true;
+}
+
+void Device::unstage(const char* data) {
+  if (staged_bytes_.erase(data) == 0) return;
+  Command command;
+  command.work = [this, data](Backend& backend) {
+    const auto staged = staged_.extract(data);  // ends here, even if the wait throws
+    backend.wait(backend.mark());
+  };
+  command.always = true;
+  stream_->enqueue(std::move(command));
+}
+
+bool Device::stages(const char* data, int64_t bytes) const {
+  auto after = staged_bytes_.upper_bound(data);
+  if (after == staged_bytes_.begin()) return false;
+  const auto& [begin, size] = *--after;
+  return data + bytes <= begin + size;
+}
+
+bool Device::overlaps_staged(const char* data, int64_t bytes) const {
+  auto after = staged_bytes_.lower_bound(data + bytes);
+  if (after == staged_bytes_.begin()) return false;
+  const auto& [begin, size] = *--after;
+  return data < begin + size;
 }
 
 bool Device::sync(Done done) {

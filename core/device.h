@@ -1,5 +1,6 @@
 // A device as the binding uses it: a backend, its memory, and the stream that runs its commands.
 #pragma once
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,13 @@ struct Program {
   bool prepared = false;
 };
 
+// Where the inputs of a run are read from: staged memory, or parts of `copies`.
+struct Sources {
+  std::vector<const char*> inputs;
+  std::shared_ptr<Storage> copies;
+};
+
+// Called on one thread, that of JavaScript.
 class Device {
  public:
   static std::shared_ptr<Device> open(Stream::Open backend, int64_t memory_limit, Done opened);
@@ -42,9 +50,17 @@ class Device {
   bool write(const Region& to, std::shared_ptr<Storage> staging);
   // `host` must stay valid until `done`, or until cancel returns.
   bool read(const Region& from, void* host, Done done);
-  // `inputs` holds the bytes of all input regions, one after the other; `outputs` receives those of all
-  // output regions.
-  bool run(std::shared_ptr<Program> program, std::shared_ptr<Storage> inputs, void* outputs, Done done);
+  // `sources` has the bytes of each input region; `outputs` receives those of all output regions.
+  bool run(std::shared_ptr<Program> program, Sources sources, void* outputs, Done done);
+
+  // Staged memory is the host's, and runs read it where it lies: it must stay as it is until they are done.
+  // `hold` keeps it alive; it is dropped, on the stream thread, when nothing reads the memory any more: after
+  // `unstage`, or at the end of the stream.
+  bool stage(char* data, int64_t bytes, std::shared_ptr<void> hold);
+  // Runs from now on do not read it where it lies.
+  void unstage(const char* data);
+  bool stages(const char* data, int64_t bytes) const;
+  bool overlaps_staged(const char* data, int64_t bytes) const;
   bool sync(Done done);
   // Lets a program end on the stream thread, where its recording was made.
   void retire(std::shared_ptr<Program> program);
@@ -56,9 +72,16 @@ class Device {
  private:
   void attach(std::shared_ptr<Backend> backend, int64_t memory_limit);
 
+  struct Staged {  // in this order: the lock ends first
+    std::shared_ptr<void> hold;
+    std::unique_ptr<HostLock> lock;
+  };
+
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<MemoryPool> memory_, staging_;
-  std::unique_ptr<Stream> stream_;  // last: its thread ends before what it uses
+  std::map<const char*, int64_t> staged_bytes_;  // of the calling thread: what runs may read where it lies
+  std::map<const char*, Staged> staged_;         // of the stream thread
+  std::unique_ptr<Stream> stream_;               // last: its thread ends before what it uses
 };
 
 }  // namespace adastep

@@ -33,6 +33,10 @@ ADASTEP_HD float apply(float x, float alpha, float beta) {
       return abs_(x);
     case UnaryFn::kReciprocal:
       return 1.0f / x;
+    case UnaryFn::kSilu:
+      return silu_(x);
+    case UnaryFn::kNumber:
+      return number_(x);
   }
   return x;
 }
@@ -77,6 +81,8 @@ ADASTEP_HD float apply(float a, float b) {
       return bce_logits(a, b);
     case BinaryFn::kBceLogitsGrad:
       return sigmoid_(a) - b;
+    case BinaryFn::kSiluGrad:
+      return a * silu_slope(b);
   }
   return a;
 }

@@ -13,4 +13,11 @@ struct Fault {
 };
 constexpr Fault kNoFault = {-1, 0, 0, 0};
 
+// Whether it is `a` that is told of two faults of one operation: the one at the lowest position. (An index
+// and an offset may be wrong at the same one.)
+inline bool precedes(const Fault& a, const Fault& b) {
+  if (a.position != b.position) return a.position < b.position;
+  return a.value != b.value ? a.value < b.value : a.limit < b.limit;
+}
+
 }  // namespace adastep

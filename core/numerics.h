@@ -40,6 +40,9 @@ ADASTEP_HD float float_of(uint32_t bits) {
 ADASTEP_HD float max_(float a, float b) { return a > b || a != a ? a : b; }
 ADASTEP_HD float min_(float a, float b) { return a < b || a != a ? a : b; }
 
+// x, or for NaN what is smaller than all numbers.
+ADASTEP_HD float number_(float x) { return x == x ? x : -float_of(0x7f800000u); }
+
 // e^x, within 1.1 ulp. x = n ln2 + r with |r| <= ln2 / 2; e^r by polynomial; 2^n in two factors, so that
 // results round once into the denormals.
 ADASTEP_HD float exp_(float x) {
@@ -91,6 +94,11 @@ ADASTEP_HD float log_(float x) {
 }
 
 ADASTEP_HD float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
+ADASTEP_HD float silu_(float x) { return x * sigmoid_(x); }
+ADASTEP_HD float silu_slope(float x) {
+  const float s = sigmoid_(x);
+  return s * fma_(x, 1.0f - s, 1.0f);
+}
 
 ADASTEP_HD float tanh_(float x) {
   const float a = abs_(x);

@@ -5,7 +5,10 @@
 namespace adastep {
 namespace ADASTEP_NUMERICS {
 
-ADASTEP_HD bool is_skipped(const float* prepared) { return prepared[0] != 0.0f; }
+// What is watched of a row's elements.
+ADASTEP_HD bool watches_all(const float* prepared) { return prepared[1] >= 2.0f; }
+ADASTEP_HD float not_finite(float x) { return x - x == 0.0f ? 0.0f : 1.0f; }
+ADASTEP_HD int64_t column_of(Sum sum, int64_t rows) { return static_cast<int64_t>(sum) * rows; }
 
 template <class Rule>
 struct RowStep {

@@ -78,7 +78,7 @@ std::vector<RuleSchema> rule_schemas() {
   for (int i = 0; i < kRuleCount; i++) {
     const RuleSize size = rule_size(static_cast<RuleId>(i));
     schemas.push_back({kRuleNames[i], kRuleStates[i], size.hyper, size.running, size.step, size.direction,
-                       size.second, size.positive});
+                       size.second, size.squares, size.positive, size.measures});
   }
   return schemas;
 }

@@ -25,7 +25,9 @@ struct RuleSchema {
   std::string name, states;  // state names separated by spaces
   int hyper, running, step;  // sizes: doubles, doubles, floats
   int direction, second;     // which state is the direction, which the second moment; -1: none
+  int squares;               // which states are sums or means of squares: as bits
   int positive;              // which states are never negative, and divide: as bits
+  bool measures;             // whether it takes sums over all parameters before the update
 };
 
 std::vector<RuleSchema> rule_schemas();

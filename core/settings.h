@@ -36,7 +36,7 @@ struct Settings {
 constexpr int kSettingsWords = sizeof(Settings) / sizeof(double);
 
 constexpr int kWindow = 64;   // accepted steps whose loss and norm the guard remembers
-constexpr int kCooling = 10;  // steps that a lower learning rate is given to show itself
+constexpr int kCooling = 10;  // steps from a back-off to the next: what the lower rate has to show itself
 constexpr int kLog = 64;      // decisions that it remembers
 
 // One decision. Doubles.
@@ -48,12 +48,12 @@ struct Decision {
   double lr_factor;  // after it
 };
 
-// What the guard keeps on the device, in doubles. All zero but lr_factor and loss_scale to begin with.
+// What the guard keeps on the device, in doubles. All zero but lr_factor to begin with.
 struct Guard {
-  double attempts;   // steps tried
-  double accepted;   // of them, those that were taken
-  double lr_factor;  // 1, or less after it backed off
-  double loss_scale;
+  double attempts;                // steps tried
+  double accepted;                // of them, those that were taken
+  double lr_factor;               // 1, or less after it backed off
+  double loss_scale;              // the host sets it for the first step that scales; 0 until then
   double good;                    // finite steps since the loss scale changed
   double spikes;                  // in a row
   double snapshots;               // where the next is saved, counted without end: slot snapshots % slots
@@ -62,7 +62,7 @@ struct Guard {
   double decisions;               // logged so far
   double norms, losses;           // how many the windows have seen since they were emptied
   double first_norm, first_loss;  // of those, the first
-  double cooling;                 // steps until it may back off again
+  double cooling;                 // steps until it may back off again, until when it takes or skips
   double norm[kWindow], loss[kWindow];
   Decision log[kLog];
 };
@@ -72,12 +72,12 @@ constexpr int kGuardWords = sizeof(Guard) / sizeof(double);
 struct Control {
   float skip;     // 1: nothing is written
   float watch;    // 0: nothing is summed, 1: g^2, 2: everything
-  float unscale;  // 1 / loss scale
+  float unscale;  // 1 / loss scale; 1 of a loss that is not scaled
   float clip_value;
   float average;     // decay of the running mean of the parameters
   float snapshot;    // 0; 1 + slot to save into; -(1 + slot) to restore from
   uint32_t attempt;  // what stochastic rounding draws by
-  float loss_scale;
+  float loss_scale;  // of the next step that scales
 };
 constexpr int kControlWords = sizeof(Control) / sizeof(float);
 

@@ -1,7 +1,7 @@
-// Factors of segments from their sums, and the slot of a snapshot, shared by both backends bit for bit.
+// Factors of segments from their sums, what a rule makes of sums, and the slot of a snapshot, shared by both
+// backends bit for bit.
 #pragma once
-#include "core/numerics.h"
-#include "core/ops/update.h"
+#include "core/advance.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
@@ -27,6 +27,35 @@ ADASTEP_HD float settle(const Settle& op, int64_t segment) {
       const float ratio = op.limit / (norm + 1e-6f);
       return ratio < 1.0f ? ratio : 1.0f;
     }
+  }
+}
+
+template <class Rule>
+ADASTEP_HD void estimate(const Estimate& op) {
+  if constexpr (measures<Rule>(0)) {
+    typename Rule::Hyper hyper;
+    typename Rule::Running running;
+    typename Rule::template Step<float> step;
+    read_words(hyper, op.hyper.data);
+    read_words(running, op.running.data);
+    read_words(step, op.prepared.data + kControlWords + kRowHead);
+    const float* const totals = op.totals.data + static_cast<int>(Sum::kRuleFirst);
+    if (Rule::estimate(hyper, Measured<float>{totals[0], totals[1]}, running, step)) {
+      write_words(op.running.data, running);
+      write_words(op.prepared.data + kControlWords + kRowHead, step);
+    } else {
+      op.prepared.data[0] = 1.0f;
+    }
+  }
+}
+ADASTEP_HD void estimate(const Estimate& op) {
+  if (op.prepared.data[0] != 0.0f) return;
+  switch (op.rule) {
+#define ADASTEP_ESTIMATE(type, name, states) \
+  case RuleId::k##type:                      \
+    return estimate<type>(op);
+    ADASTEP_FOR_EACH_RULE(ADASTEP_ESTIMATE)
+#undef ADASTEP_ESTIMATE
   }
 }
 

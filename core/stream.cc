@@ -36,8 +36,9 @@ std::optional<Error> attempt(const Step& step) {
 
 }  // namespace
 
-Stream::Stream(Open open_backend, Opened opened)
-    : thread_([this, open_backend = std::move(open_backend), opened = std::move(opened)] {
+Stream::Stream(Open open_backend, Opened opened, std::function<void()> leaving)
+    : leaving_(std::move(leaving)),
+      thread_([this, open_backend = std::move(open_backend), opened = std::move(opened)] {
         open(open_backend, opened);
         if (backend_) loop();
       }) {}
@@ -124,6 +125,7 @@ void Stream::loop() {
     });
   }
   pending_.clear();
+  leaving_();
   if (ended_) ended_();
 }
 

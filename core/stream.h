@@ -29,7 +29,8 @@ class Stream {
   // ends.
   using Open = std::function<std::shared_ptr<Backend>()>;
   using Opened = std::function<void(std::shared_ptr<Backend>, const std::optional<Error>&)>;
-  Stream(Open open, Opened opened);
+  // `leaving` runs on it as the last thing, however the stream ends.
+  Stream(Open open, Opened opened, std::function<void()> leaving);
   ~Stream();  // cancels
 
   // Returns at once. After close or cancel nothing may be enqueued: false.
@@ -60,6 +61,7 @@ class Stream {
   std::deque<Command> queue_;
   bool closing_ = false, cancelled_ = false;
   std::function<void()> ended_;
+  const std::function<void()> leaving_;
   std::deque<Pending> pending_;   // of the stream thread: started, not known to have ended
   std::optional<Error> failure_;  // of the stream thread: refuses work until reset
   std::thread thread_;

@@ -58,6 +58,8 @@ class CpuBackend : public Backend {
   void* allocate_staging(size_t bytes) override { return allocate(bytes); }
   void free_staging(void* data) override { free(data); }
 
+  std::unique_ptr<HostLock> lock(void*, size_t) override { return nullptr; }
+
   void write(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
   void read(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
 
@@ -112,6 +114,7 @@ std::vector<DeviceInfo> devices() {
   info.name = processor_name();
   info.capability = levels().front().name;
   info.memory_bytes = memory_bytes();
+  info.precisions.push_back(Precision::kBF16);
   try {
     info.threads = Pool::process().threads();
   } catch (const Error& error) {

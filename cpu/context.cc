@@ -45,7 +45,7 @@ void* Context::scratch(int thread, int64_t bytes) {
 
 void Context::fault(const Fault& fault) {
   std::lock_guard<std::mutex> lock(fault_mutex_);
-  if (fault_.op >= 0 && (faulty_operation_ != operation_ || fault_.position <= fault.position)) return;
+  if (fault_.op >= 0 && (faulty_operation_ != operation_ || !precedes(fault, fault_))) return;
   fault_ = fault;
   faulty_operation_ = operation_;
 }

@@ -25,15 +25,11 @@ static void run(const Embedding& op, const cpu::Parallel& parallel) {
   });
 }
 
-// Tasks share the columns, never an element of the table: each adds its columns of all rows, in order. A
-// block of columns is a cache line at least.
+// Tasks share the columns, never an element of the table: each adds its columns of all rows, in order.
 static void run(const EmbeddingGrad& op, const cpu::Parallel& parallel) {
-  constexpr int64_t kLine = 16;
   const int64_t dim = op.dim;
   const int32_t* const indices = op.indices.data;
-  const int64_t blocks = op.rows * dim < 2 * kGrain ? 1 : parallel.threads;
-  const int64_t block = parts_of(parts_of(dim, blocks), kLine) * kLine;
-  for_parts(parallel, dim, block, [&](int64_t first, int64_t last) {
+  for_columns(parallel, op.rows, dim, sizeof(float), [&](int64_t first, int64_t last) {
     for (int64_t r = 0; r < op.rows; ++r) {
       if (r + kAhead < op.rows) __builtin_prefetch(op.gtable.data + indices[r + kAhead] * dim + first, 1);
       if (indices[r] < 0 || indices[r] >= op.vocabulary) {

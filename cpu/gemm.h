@@ -3,7 +3,8 @@
 //
 // Every element of C is one fma chain in ascending k from +0, however C is cut into tiles and k into blocks:
 // a later block continues the chains from where an earlier one stored them. So all levels with fma, any
-// number of threads and CUDA agree in every bit.
+// number of threads and CUDA agree in every bit. With bf16 operands are rounded on their way to the
+// microkernel, and the chains are the same f32 ones: it shows what the rounding does, and is no faster.
 #pragma once
 #include "core/ops/gemm.h"
 #include "cpu/gemm_plan.h"
@@ -16,8 +17,8 @@ namespace ADASTEP_NUMERICS {
 namespace gemm {
 
 static inline Product product_of(const Gemm& op, int64_t index, bool swapped) {
-  const Operand a{op.a.data + index * op.stride_a, op.lda, op.m, !op.trans_a};
-  const Operand b{op.b.data + index * op.stride_b, op.ldb, op.n, op.trans_b};
+  const Operand a{op.a.data + index * op.stride_a, op.lda, op.m, !op.trans_a, op.precision};
+  const Operand b{op.b.data + index * op.stride_b, op.ldb, op.n, op.trans_b, op.precision};
   const Epilogue epilogue{op.alpha, op.beta, op.bias.data, op.activation};
   float* c = op.c.data + index * op.stride_c;
   return Product{swapped ? b : a, swapped ? a : b, op.k, c, op.ldc, swapped, epilogue};

@@ -1,5 +1,6 @@
 // Packing: the part of an operand that a microkernel reads, laid out in the order in which it reads it.
 #pragma once
+#include "core/ops/gemm.h"
 #include "cpu/gemm_vector.h"
 
 namespace adastep {
@@ -13,6 +14,7 @@ struct Operand {
   int64_t stride;
   int64_t size;
   bool along_k;
+  Precision precision;
 
   float at(int64_t k, int64_t i) const { return along_k ? data[i * stride + k] : data[k * stride + i]; }
 };
@@ -72,11 +74,21 @@ static void pack_rows(const Operand& x, int64_t k0, int64_t depth, int64_t i0, i
   }
 }
 
+static void round_panel(int64_t depth, int count, float* panel, int step) {
+  for (int64_t k = 0; k < depth; ++k) {
+    for (int v = 0; v < count; v += kWidth) {
+      float* p = panel + k * step + v;
+      store(p, ToBF16::of(load(p)));
+    }
+  }
+}
+
 // panel[k * step + i] = element i0 + i of step k0 + k, for k < depth and i < count; lanes past `count`, up to
 // whole vectors, hold anything.
 static inline void pack(const Operand& x, int64_t k0, int64_t depth, int64_t i0, int count, float* panel,
                         int step) {
   (x.along_k ? pack_columns : pack_rows)(x, k0, depth, i0, count, panel, step);
+  if (x.precision == Precision::kBF16) round_panel(depth, count, panel, step);
 }
 
 }  // namespace gemm

@@ -91,7 +91,7 @@ struct ColumnPanel {
 
   // Whole vectors of B that lie in memory as the kernel wants them are read there, and the first row panel
   // leaves a packed copy for the others.
-  bool direct() const { return !p.b.along_k && cols % kWidth == 0; }
+  bool direct() const { return !p.b.along_k && cols % kWidth == 0 && p.b.precision == Precision::kF32; }
 
   Span first_span() const {
     Span span = span_of(0);

@@ -8,7 +8,7 @@
 #include <arm_neon.h>
 #endif
 
-#include "core/numerics.h"
+#include "core/convert.h"
 
 namespace adastep {
 namespace ADASTEP_NUMERICS {
@@ -52,6 +52,22 @@ ADASTEP_HD Vec fused(Vec a, Vec b, Vec c) {
 }
 
 typedef int32_t Lanes __attribute__((vector_size(4 * kWidth)));
+typedef uint32_t Bits __attribute__((vector_size(4 * kWidth)));
+
+// How elements of an operand are rounded where they are read.
+struct AsTheyAre {
+  ADASTEP_HD static float of(float x) { return x; }
+  ADASTEP_HD static Vec of(Vec x) { return x; }
+};
+struct ToBF16 {
+  ADASTEP_HD static float of(float x) { return from_bf16(to_bf16(x)); }
+  // to_bf16 on every lane.
+  ADASTEP_HD static Vec of(Vec x) {
+    const Bits bits = reinterpret_cast<Bits>(x), is_nan = reinterpret_cast<Bits>(x != x);
+    const Bits rounded = bits + 0x7fff + ((bits >> 16) & 1), quiet = bits | 0x400000;
+    return reinterpret_cast<Vec>(((rounded & ~is_nan) | (quiet & is_nan)) & 0xffff0000u);
+  }
+};
 
 #if defined(__FMA__) && !defined(__AVX512F__)
 ADASTEP_HD __m256i first_lanes(int count) {

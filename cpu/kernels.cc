@@ -2,7 +2,9 @@
 // only: an inline function of the C++ library compiled here with AVX-512 could replace the baseline's.
 #include "cpu/kernels.h"
 
+#include "cpu/accumulate.h"
 #include "cpu/bag.h"
+#include "cpu/clip.h"
 #include "cpu/elementwise.h"
 #include "cpu/embedding.h"
 #include "cpu/gemm.h"
@@ -15,6 +17,7 @@
 #include "cpu/sparse.h"
 #include "cpu/sums.h"
 #include "cpu/update.h"
+#include "cpu/window.h"
 
 #define ADASTEP_JOIN_(a, b) a##b
 #define ADASTEP_JOIN(a, b) ADASTEP_JOIN_(a, b)

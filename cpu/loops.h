@@ -60,6 +60,16 @@ static inline void for_rows(const cpu::Parallel& parallel, int64_t rows, int64_t
   });
 }
 
+// f(first, last) for parts of `cols` columns, where each task goes through all `rows` rows of its own
+// columns. A part is a cache line at least, of elements of so many bytes.
+template <class F>
+static inline void for_columns(const cpu::Parallel& parallel, int64_t rows, int64_t cols, int64_t bytes,
+                               const F& f) {
+  if (cols == 0) return;
+  const int64_t line = 64 / bytes, parts = rows * cols < 2 * kGrain ? 1 : parallel.threads;
+  for_parts(parallel, cols, parts_of(parts_of(cols, parts), line) * line, f);
+}
+
 // Turns a number chosen at run time into a template argument: calls f(Constant<T, value>{}).
 template <class T, T kValue>
 struct Constant {

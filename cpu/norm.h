@@ -32,7 +32,7 @@ static void run(const LayerNorm& op, const cpu::Parallel& parallel) {
     const float* const x = op.x.data + r * cols;
     float* const y = op.y.data + r * cols;
     const float *const gamma = affine.gamma, *const beta = affine.beta;
-    const float mean = fold_row<SumFold>(cols, [x](int64_t j) { return x[j]; }) / count;
+    const float mean = op.centered ? fold_row<SumFold>(cols, [x](int64_t j) { return x[j]; }) / count : 0.0f;
     const auto squared_distance = [x, mean](int64_t j) {
       const float d = x[j] - mean;
       return d * d;
@@ -58,7 +58,7 @@ static void run(const LayerNormGrad& op, const cpu::Parallel& parallel) {
     const float mean = op.mean.data[r], rstd = op.rstd.data[r];
     const auto h = [gy, gamma](int64_t j) { return gy[j] * gamma[j]; };
     const auto xhat = [x, mean, rstd](int64_t j) { return (x[j] - mean) * rstd; };
-    const float mean_h = fold_row<SumFold>(cols, h) / count;
+    const float mean_h = op.centered ? fold_row<SumFold>(cols, h) / count : 0.0f;
     const float mean_hx = fold_row<SumFold>(cols, [h, xhat](int64_t j) { return h(j) * xhat(j); }) / count;
     ADASTEP_INDEPENDENT
     for (int64_t j = 0; j < cols; ++j) gx[j] = rstd * (h(j) - mean_h - xhat(j) * mean_hx);

@@ -50,5 +50,20 @@ static void run(const ArgMax& op, const cpu::Parallel& parallel) {
   });
 }
 
+static void run(const LabelRank& op, const cpu::Parallel& parallel) {
+  for_rows(parallel, op.rows, op.cols, [&](int64_t r) {
+    const float* const x = op.x.data + r * op.cols;
+    const int64_t label = op.labels.data[r];
+    if (label < 0 || label >= op.cols) {
+      op.rank.data[r] = static_cast<int32_t>(op.cols);
+      return;
+    }
+    const float own = number_(x[label]);
+    int32_t reached = 0;
+    for (int64_t j = 0; j < op.cols; ++j) reached += number_(x[j]) >= own;
+    op.rank.data[r] = reached - 1;
+  });
+}
+
 }  // namespace ADASTEP_NUMERICS
 }  // namespace adastep

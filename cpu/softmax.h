@@ -19,17 +19,19 @@ static void run(const Softmax& op, const cpu::Parallel& parallel) {
   for_rows(parallel, op.rows, cols, [&](int64_t r) {
     const float* const x = op.x.data + r * cols;
     float* const y = op.y.data + r * cols;
-    const float max = max_of_row(x, cols);
+    const int64_t seen = op.causal ? r % cols + 1 : cols;
+    const float max = max_of_row(x, seen);
+    for (int64_t j = seen; j < cols; ++j) y[j] = 0.0f;
     if (op.log) {
-      const float log_sum = log_(sum_of_exp(x, max, cols));
+      const float log_sum = log_(sum_of_exp(x, max, seen));
       ADASTEP_INDEPENDENT
-      for (int64_t j = 0; j < cols; ++j) y[j] = x[j] - max - log_sum;
+      for (int64_t j = 0; j < seen; ++j) y[j] = x[j] - max - log_sum;
       return;
     }
     ADASTEP_INDEPENDENT
-    for (int64_t j = 0; j < cols; ++j) y[j] = exp_(x[j] - max);
-    const float sum = fold_row<SumFold>(cols, [y](int64_t j) { return y[j]; });
-    for (int64_t j = 0; j < cols; ++j) y[j] = y[j] / sum;
+    for (int64_t j = 0; j < seen; ++j) y[j] = exp_(x[j] - max);
+    const float sum = fold_row<SumFold>(seen, [y](int64_t j) { return y[j]; });
+    for (int64_t j = 0; j < seen; ++j) y[j] = y[j] / sum;
   });
 }
 

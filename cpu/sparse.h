@@ -7,11 +7,16 @@
 namespace adastep {
 namespace ADASTEP_NUMERICS {
 
-// The sum of a run's rows: in `sum`, or where the only row is.
-static inline const float* sum_run(const RowGradient& g, const RowRun& run, float* sum) {
+// The sum of a run's rows, in `sum`.
+static inline void sum_run(const RowGradient& g, const RowRun& run, float* sum) {
   const int64_t dim = g.dim;
   const RowTerm only = term_at(g, run.first);
-  if (run.last - run.first == 1 && only.row >= 0 && !g.weights.data) return g.values.data + only.row * dim;
+  if (run.last - run.first == 1 && only.row >= 0 && !g.weights.data) {
+    const float* const from = g.values.data + only.row * dim;
+    ADASTEP_INDEPENDENT
+    for (int64_t j = 0; j < dim; ++j) sum[j] = from[j] + 0.0f;  // as any sum from 0: -0 becomes +0
+    return;
+  }
   __builtin_memset(sum, 0, sizeof(float) * static_cast<size_t>(dim));
   for (int64_t k = run.first; k < run.last; ++k) {
     const RowTerm term = term_at(g, k);
@@ -25,7 +30,6 @@ static inline const float* sum_run(const RowGradient& g, const RowRun& run, floa
       for (int64_t j = 0; j < dim; ++j) sum[j] += from[j];
     }
   }
-  return sum;
 }
 
 // f(r, run, its sum) for each run.
@@ -40,7 +44,9 @@ static inline void for_runs(const RowGradient& g, const cpu::Parallel& parallel,
         [&](int64_t first, int64_t last) {
           for (int64_t r = first; r < last; ++r) {
             const RowRun run = run_at(g.list, r);
-            if (run.row >= 0) f(r, run, sum_run(g, run, sum));
+            if (run.row < 0) continue;
+            sum_run(g, run, sum);
+            f(r, run, sum);
           }
         },
         index * part, end_of_part(index * part, part, count));
@@ -52,6 +58,29 @@ static void run(const RowSquares& op, const cpu::Parallel& parallel) {
   for_elements(parallel, op.g.list.rows, [=](int64_t r) { squares[r] = 0.0f; });
   for_runs(op.g, parallel, [&](int64_t r, const RowRun&, const float* sum) {
     squares[r] = fold_row<SumFold>(op.g.dim, [sum](int64_t j) { return sum[j] * sum[j]; });
+  });
+}
+
+static void run(const WatchRows& op, const cpu::Parallel& parallel) {
+  if (!watches_all(op.prepared.data)) return;
+  const float unscale = op.prepared.data[2];
+  const int64_t dim = op.g.dim, rows = op.g.list.rows;
+  float* const partial = op.partial.data;
+  for_runs(op.g, parallel, [&](int64_t r, const RowRun& run, const float* sum) {
+    const float* const p = op.p.data + run.row * dim;
+    float* const kept = op.kept.data + r * dim;
+    const auto write = [&](Sum column, float value) { partial[column_of(column, rows) + r] = value; };
+    if (op.after) {
+      write(Sum::kUpdate,
+            fold_row<SumFold>(dim, [=](int64_t j) { return (p[j] - kept[j]) * (p[j] - kept[j]); }));
+      write(Sum::kLargest, fold_row<MaxFold>(dim, [=](int64_t j) { return abs_(p[j] - kept[j]); }));
+      return;
+    }
+    write(Sum::kGradient,
+          fold_row<SumFold>(dim, [=](int64_t j) { return sum[j] * unscale * (sum[j] * unscale); }));
+    write(Sum::kNonFinite, fold_row<SumFold>(dim, [=](int64_t j) { return not_finite(sum[j]); }));
+    write(Sum::kParameter, fold_row<SumFold>(dim, [=](int64_t j) { return p[j] * p[j]; }));
+    __builtin_memcpy(kept, p, sizeof(float) * static_cast<size_t>(dim));
   });
 }
 

@@ -7,11 +7,13 @@ namespace adastep {
 namespace ADASTEP_NUMERICS {
 
 static void run(const GradientSums& op, const cpu::Parallel& parallel) {
+  if (op.prepared.data && !is_skipped(op.prepared.data)) return;
+  const float unscale = op.prepared.data ? unscale_of(op.prepared.data) : 1.0f;
   for_tiles(op, parallel, [&](const Tile& tile) {
     float room[kTile];
     const float* const g = op.dtype == DType::kF32 ? floats(op.g.data, tile.g)
                                                    : decode_bf16(halves(op.g.data, tile.g), tile.n, room);
-    sum_gradients(g, 1.0f, tile.n, op.partial.data + tile.row, op.tiles_in_all);
+    sum_gradients(g, unscale, tile.n, op.partial.data + tile.row, op.tiles_in_all);
   });
 }
 
@@ -36,6 +38,13 @@ static void run(const FoldSums& op, const cpu::Parallel& parallel) {
 
 static void run(const Settle& op, const cpu::Parallel&) {
   for (int64_t segment = 0; segment < op.count; ++segment) op.factors.data[segment] = settle(op, segment);
+}
+
+static void run(const Estimate& op, const cpu::Parallel&) { estimate(op); }
+
+static void run(const Commit& op, const cpu::Parallel&) {
+  if (op.prepared.data[0] != 0.0f) return;
+  __builtin_memcpy(op.y.data, op.x.data, bytes_of(op.n));
 }
 
 static void run(const Snapshot& op, const cpu::Parallel& parallel) {

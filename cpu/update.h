@@ -22,12 +22,6 @@ struct TileArrays {
   float* state[kMaxStates];
 };
 
-// Whether a state is a mean of squares: its codes have no sign.
-template <class Rule>
-constexpr bool is_signed(int s) {
-  return s != Rule::kSecond;
-}
-
 template <class Rule>
 static float* open_state(const Update& op, const Tile& tile, int s, float* room) {
   Raw* const data = op.state[s].data;
@@ -35,10 +29,10 @@ static float* open_state(const Update& op, const Tile& tile, int s, float* room)
     decode_bf16(halves(data, tile.state), tile.n, room);
   } else if (op.state_type == DType::kU8) {
     const float* const largest = op.largest[s].data + tile.state / kScaleBlock;
-    if (is_signed<Rule>(s))
-      decode_u8<true>(codes(data, tile.state), largest, tile.n, room);
-    else
+    if (is_square<Rule>(s))
       decode_u8<false>(codes(data, tile.state), largest, tile.n, room);
+    else
+      decode_u8<true>(codes(data, tile.state), largest, tile.n, room);
   } else if (op.measure) {
     __builtin_memcpy(room, floats(data, tile.state), bytes_of(tile.n));
   } else {
@@ -74,6 +68,23 @@ static __attribute__((noinline)) void apply_tile(const Prepared<Rule>& prepared,
     float state[kMaxStates];
     for (int s = 0; s < Rule::kStates; ++s) state[s] = mine.state[s][i];
     mine.p[i] = rule.apply(mine.p[i], rule.gradient(mine.g[i]), state);
+    if constexpr (!gathers<Rule>(0))
+      for (int s = 0; s < Rule::kStates; ++s)
+        if (!rests<Rule>(s)) mine.state[s][i] = state[s];
+  }
+}
+
+// The states that a rule makes of the gradients alone.
+template <class Rule>
+static __attribute__((noinline)) void gather_tile(const Prepared<Rule>& prepared, int n,
+                                                  const TileArrays& arrays) {
+  const Prepared<Rule> rule = prepared;
+  const TileArrays mine = arrays;
+  ADASTEP_INDEPENDENT
+  for (int i = 0; i < n; ++i) {
+    float state[kMaxStates];
+    for (int s = 0; s < Rule::kStates; ++s) state[s] = mine.state[s][i];
+    Rule::gather(rule.step, rule.cut(rule.gradient(mine.g[i])), state);
     for (int s = 0; s < Rule::kStates; ++s) mine.state[s][i] = state[s];
   }
 }
@@ -95,9 +106,17 @@ static __attribute__((noinline)) void watch_tile(const Update& op, const Prepare
   const float *const p = arrays.p, *const g = arrays.g, *const before = room.before;
   const float *const direction = room.direction, *const second =
                                                      arrays.state[Rule::kSecond < 0 ? 0 : Rule::kSecond];
-  const float unscale = rule.unscale;
+  const Prepared<Rule> mine = rule;
+  const TileArrays all = arrays;
   sum_tile<kSums>(tile.n, op.partial.data + tile.row, op.tiles_in_all, [=](int i) {
-    return watch<Rule>(before[i], p[i], g[i] * unscale, direction[i], Rule::kSecond < 0 ? 0.0f : second[i]);
+    const float gradient = mine.gradient(g[i]);
+    Seen seen = watch<Rule>(before[i], p[i], gradient, direction[i], Rule::kSecond < 0 ? 0.0f : second[i]);
+    if constexpr (measures<Rule>(0)) {
+      float state[kMaxStates];
+      for (int s = 0; s < Rule::kStates; ++s) state[s] = all.state[s][i];
+      measure(mine, before[i], gradient, state, seen);
+    }
+    return seen;
   });
 }
 
@@ -119,10 +138,10 @@ static void close_states(const Update& op, const Control& control, const Tile& t
     }
     float* const largest = op.largest[s].data + tile.state / kScaleBlock;
     uint8_t* const to = codes(op.state[s].data, tile.state);
-    if (is_signed<Rule>(s))
-      encode_u8<true>(drawn, s, is_positive<Rule>(s), tile.n, from, to, largest);
-    else
+    if (is_square<Rule>(s))
       encode_u8<false>(drawn, s, is_positive<Rule>(s), tile.n, from, to, largest);
+    else
+      encode_u8<true>(drawn, s, is_positive<Rule>(s), tile.n, from, to, largest);
   }
 }
 
@@ -151,6 +170,13 @@ static void update(const Update& op, const cpu::Parallel& parallel) {
     const Prepared<Rule> rule(op, control, tile, ReadWords());
     TileRoom room;
     const TileArrays arrays = open_tile<Rule>(op, tile, room);
+    if constexpr (gathers<Rule>(0)) {
+      if (op.gather) {
+        gather_tile<Rule>(rule, tile.n, arrays);
+        if (op.state_type != DType::kF32) close_states<Rule>(op, control, tile, arrays, room.drawn);
+        return;
+      }
+    }
     if (level > 1.0f)
       remember_tile<Rule>(tile, arrays, room);
     else if (level > 0.0f)
@@ -158,7 +184,8 @@ static void update(const Update& op, const cpu::Parallel& parallel) {
     apply_tile<Rule>(rule, tile.n, arrays);
     if (level > 1.0f) watch_tile<Rule>(op, rule, tile, arrays, room);
     if (op.measure) return;
-    if (op.state_type != DType::kF32) close_states<Rule>(op, control, tile, arrays, room.drawn);
+    if (op.state_type != DType::kF32 && !gathers<Rule>(0))
+      close_states<Rule>(op, control, tile, arrays, room.drawn);
     close_parameters(op, control, tile, arrays.p, room.drawn);
   });
 }

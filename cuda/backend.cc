@@ -10,6 +10,7 @@
 #include "cuda/graph.h"
 #include "cuda/launch.h"
 #include "cuda/marks.h"
+#include "cuda/page_lock.h"
 
 namespace adastep::cuda {
 
@@ -74,6 +75,10 @@ class CudaBackend final : public Backend {
   void free_staging(void* data) override {
     context_->enter_to_release();
     driver().cuMemFreeHost(data);
+  }
+
+  std::unique_ptr<HostLock> lock(void* host, size_t bytes) override {
+    return PageLock::of(context_, host, bytes);
   }
 
   void write(void* device, const void* host, size_t bytes) override {

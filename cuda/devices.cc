@@ -36,6 +36,7 @@ DeviceInfo describe(int index) {
   check(driver().cuDeviceGetAttribute(&minor, kAttributeComputeCapabilityMinor, device),
         "cuDeviceGetAttribute");
   info.capability = std::to_string(major) + "." + std::to_string(minor);
+  if (major >= 8) info.precisions.push_back(Precision::kBF16);
   if (major * 10 + minor < kOldestCapability) {
     info.unavailable = "its compute capability is " + info.capability + ", 7.5 or later is needed";
   } else {

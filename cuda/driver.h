@@ -25,7 +25,7 @@ constexpr int kAttributeMultiprocessorCount = 16, kAttributeComputeCapabilityMaj
               kAttributeComputeCapabilityMinor = 76;
 
 constexpr unsigned kStreamNonBlocking = 1, kEventBlockingSync = 1, kEventDisableTiming = 2,
-                   kHostAllocPortable = 1;
+                   kHostAllocPortable = 1, kHostRegisterPortable = 1;
 constexpr int kCaptureModeThreadLocal = 1;
 
 // X(name, exported symbol, parameters): without these the driver cannot be used.
@@ -50,6 +50,8 @@ constexpr int kCaptureModeThreadLocal = 1;
   X(cuMemGetInfo, "cuMemGetInfo_v2", (size_t * free, size_t * total))                                       \
   X(cuMemHostAlloc, "cuMemHostAlloc", (void** data, size_t bytes, unsigned flags))                          \
   X(cuMemFreeHost, "cuMemFreeHost", (void* data))                                                           \
+  X(cuMemHostRegister, "cuMemHostRegister_v2", (void* data, size_t bytes, unsigned flags))                  \
+  X(cuMemHostUnregister, "cuMemHostUnregister", (void* data))                                               \
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                              \
     (CUdeviceptr to, const void* from, size_t bytes, CUstream stream))                                      \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void* to, CUdeviceptr from, size_t bytes, CUstream stream)) \

@@ -15,9 +15,13 @@ adastep_fatbin_\module:
     EMBED norm
     EMBED embedding
     EMBED gemm
+    EMBED gemm_bf16
     EMBED update
     EMBED sums
     EMBED bag
     EMBED sort
     EMBED sparse
+    EMBED clip
+    EMBED window
+    EMBED accumulate
     .section .note.GNU-stack,"",%progbits

@@ -8,13 +8,21 @@ namespace adastep::cuda {
 
 namespace {
 
-constexpr FaultCell kEmpty = {kNoPlace, kNoPlace, kNoPlace};
+constexpr FaultCell kEmpty = {kNoPlace, {kNoPlace, kNoPlace}, {kNoPlace, kNoPlace}};
 constexpr unsigned char kEmptyByte = 0xff;
 
 Fault fault_in(const FaultCell& slot) {
   if (slot.place == kNoPlace) return kNoFault;
-  return {static_cast<int32_t>(slot.place % kOpCount), static_cast<int64_t>(slot.first >> 32),
-          static_cast<int32_t>(slot.first), static_cast<int64_t>(slot.limit)};
+  const auto op = static_cast<int32_t>(slot.place % kOpCount);
+  Fault found = kNoFault;
+  for (int kind = 0; kind < kFaultKinds; kind++) {
+    const unsigned long long first = slot.first[kind], limit = slot.limit[kind];
+    if (limit == kNoPlace) continue;
+    const Fault fault = {op, static_cast<int64_t>(first >> 32), static_cast<int32_t>(first),
+                         static_cast<int64_t>(limit & 0xffffffffu)};
+    if (found.op < 0 || precedes(fault, found)) found = fault;
+  }
+  return found;
 }
 
 }  // namespace

@@ -4,10 +4,17 @@ namespace adastep::cuda {
 
 namespace {
 
-constexpr GemmTile kTiles[] = {
-    {Kernel::gemm_128x128, 128, 256, 1.0},
-    {Kernel::gemm_64x64, 64, 128, 0.75},
-    {Kernel::gemm_32x32, 32, 64, 0.45},
+constexpr GemmTile kTiles[][3] = {
+    {
+        {Kernel::gemm_128x128, 128, 256, 1.0},
+        {Kernel::gemm_64x64, 64, 128, 0.75},
+        {Kernel::gemm_32x32, 32, 64, 0.45},
+    },
+    {
+        {Kernel::gemm_bf16_128x128, 128, 256, 1.0},
+        {Kernel::gemm_bf16_64x64, 64, 128, 0.5},
+        {Kernel::gemm_bf16_32x32, 32, 64, 0.25},
+    },
 };
 
 // Multiprocessors take blocks in turn, so the one with the most blocks decides. For each problem the time is
@@ -21,8 +28,9 @@ double time_of(const Gemm& op, const GemmTile& tile, int multiprocessors) {
 }  // namespace
 
 const GemmTile& choose_tile(const Gemm& op, int multiprocessors) {
-  const GemmTile* best = kTiles;
-  for (const GemmTile& tile : kTiles) {
+  const auto& tiles = kTiles[static_cast<int>(op.precision)];
+  const GemmTile* best = tiles;
+  for (const GemmTile& tile : tiles) {
     if (time_of(op, tile, multiprocessors) < time_of(op, *best, multiprocessors)) best = &tile;
   }
   return *best;

@@ -1,4 +1,4 @@
-// The choice of a GEMM kernel by the shape of the problem.
+// The choice of a GEMM kernel by the precision and the shape of the problem.
 #pragma once
 #include "core/ops/gemm.h"
 #include "cuda/kernels.h"
@@ -10,7 +10,8 @@ struct GemmTile {
   int size;     // a block computes size x size elements
   int threads;  // of a block
   // Elements per time of one multiprocessor, relative to the largest tile. Estimated from the ratio of
-  // arithmetic to shared-memory traffic, not measured.
+  // arithmetic to the traffic that limits it, of shared memory with f32, of the L2 cache with bf16; not
+  // measured.
   double rate;
 };
 

@@ -9,8 +9,8 @@
 // cuda/embed.S embeds these; cuda/sources.cmake compiles them.
 // clang-format off
 #define ADASTEP_FOR_EACH_MODULE(X) \
-  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(update) X(sums) \
-  X(bag) X(sort) X(sparse)
+  X(memory) X(elementwise) X(random) X(reduce) X(softmax) X(norm) X(embedding) X(gemm) X(gemm_bf16) \
+  X(update) X(sums) X(bag) X(sort) X(sparse) X(clip) X(window) X(accumulate)
 // clang-format on
 
 // X(module, name): the function is adastep_<name>.
@@ -28,6 +28,7 @@
   X(reduce, reduce_columns)            \
   X(reduce, argmax_warp)               \
   X(reduce, argmax_block)              \
+  X(reduce, label_rank)                \
   X(softmax, softmax_warp)             \
   X(softmax, softmax_block)            \
   X(softmax, softmax_grad_warp)        \
@@ -46,11 +47,16 @@
   X(gemm, gemm_128x128)                \
   X(gemm, gemm_64x64)                  \
   X(gemm, gemm_32x32)                  \
+  X(gemm_bf16, gemm_bf16_128x128)      \
+  X(gemm_bf16, gemm_bf16_64x64)        \
+  X(gemm_bf16, gemm_bf16_32x32)        \
   X(update, advance)                   \
   X(sums, gradient_sums)               \
   X(sums, fold_segments)               \
   X(sums, fold_totals)                 \
   X(sums, settle)                      \
+  X(sums, estimate)                    \
+  X(sums, commit)                      \
   X(sums, snapshot)                    \
   X(bag, embedding_bag)                \
   X(bag, bag_map)                      \
@@ -63,12 +69,21 @@
   X(sort, runs_write)                  \
   X(sparse, row_squares)               \
   X(sparse, add_rows)                  \
+  X(sparse, watch_rows)                \
   X(sparse, sparse_lazy)               \
   X(sparse, sparse_row_wise)           \
   X(sparse, sparse_catch_up)           \
   X(sparse, sparse_clock)              \
   X(sparse, sparse_flush)              \
-  X(sparse, catch_up_rows)
+  X(sparse, catch_up_rows)             \
+  X(clip, adaptive_clip_warp)          \
+  X(clip, adaptive_clip_block)         \
+  X(window, unfold)                    \
+  X(window, fold)                      \
+  X(window, max_pool)                  \
+  X(window, max_pool_grad)             \
+  X(accumulate, accumulate)            \
+  X(accumulate, accumulate_spread)
 
 namespace adastep::cuda {
 

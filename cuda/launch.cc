@@ -29,11 +29,11 @@ struct Block {
 };
 constexpr Block kFlat = {kThreads, 1}, kColumns = {kLanes, kLanes};
 
-// The workspace of SortRows: two arrays of keys, one of positions (the other is `order`), the counts of the
-// tiles and their totals.
+// The workspace of SortRows: two arrays of keys, one of positions (the other is `order`), the totals of the
+// tiles and their counts.
 struct SortMemory {
   uint32_t *keys, *other_keys;
-  int32_t *positions, *counts, *totals;
+  int32_t *positions, *totals, *counts;
 
   static int64_t tiles(int64_t rows) { return std::max<int64_t>(1, ceil_div(rows, kSortTile)); }
   static size_t bytes(int64_t rows) {
@@ -43,8 +43,8 @@ struct SortMemory {
       : keys(static_cast<uint32_t*>(workspace)),
         other_keys(keys + rows),
         positions(reinterpret_cast<int32_t*>(other_keys + rows)),
-        counts(positions + rows),
-        totals(counts + tiles(rows) * kSortDigits) {}
+        totals(positions + rows),
+        counts(totals + kSortDigits) {}
 };
 
 struct WorkspaceBytes {
@@ -121,6 +121,7 @@ class Launcher {
   void operator()(const ArgMax& op) const {
     start_rows(Kernel::argmax_warp, Kernel::argmax_block, op.rows, op.cols, op);
   }
+  void operator()(const LabelRank& op) const { start_warps(Kernel::label_rank, op.rows, op); }
   void operator()(const Softmax& op) const {
     start_rows(Kernel::softmax_warp, Kernel::softmax_block, op.rows, op.cols, op);
   }
@@ -190,6 +191,8 @@ class Launcher {
     start_warps(Kernel::fold_totals, op.columns, op);
   }
   void operator()(const Settle& op) const { start_flat(Kernel::settle, op.count, op); }
+  void operator()(const Estimate& op) const { start(Kernel::estimate, 1, {1, 1}, op); }
+  void operator()(const Commit& op) const { start_flat(Kernel::commit, op.n, op); }
   void operator()(const Snapshot& op) const { start_flat(Kernel::snapshot, ceil_div(op.bytes, 16), op); }
 
   void operator()(const EmbeddingBag& op) const {
@@ -225,6 +228,7 @@ class Launcher {
   }
 
   void operator()(const RowSquares& op) const { start_warps(Kernel::row_squares, op.g.list.rows, op); }
+  void operator()(const WatchRows& op) const { start_warps(Kernel::watch_rows, op.g.list.rows, op); }
   void operator()(const AddRows& op) const { start_warps(Kernel::add_rows, op.g.list.rows, op); }
   void operator()(const SparseUpdate& op) const {
     constexpr Kernel kKernels[] = {Kernel::sparse_lazy, Kernel::sparse_row_wise, Kernel::sparse_catch_up};
@@ -233,6 +237,23 @@ class Launcher {
   void operator()(const SparseClock& op) const { start(Kernel::sparse_clock, 1, {1, 1}, op); }
   void operator()(const SparseFlush& op) const { start_warps(Kernel::sparse_flush, op.vocabulary, op); }
   void operator()(const CatchUpRows& op) const { start_warps(Kernel::catch_up_rows, op.list.rows, op); }
+
+  void operator()(const AdaptiveClip& op) const {
+    start_rows(Kernel::adaptive_clip_warp, Kernel::adaptive_clip_block, op.rows, op.longest, op);
+  }
+
+  void operator()(const Unfold& op) const { start_warps(Kernel::unfold, op.windows.rows(), op); }
+  void operator()(const Fold& op) const { start_flat(Kernel::fold, op.windows.image_extent(), op); }
+  void operator()(const MaxPool& op) const {
+    start_flat(Kernel::max_pool, op.windows.rows() * op.windows.c, op);
+  }
+  void operator()(const MaxPoolGrad& op) const {
+    start_flat(Kernel::max_pool_grad, op.windows.image_extent(), op);
+  }
+  void operator()(const Accumulate& op) const {
+    const Kernel kernel = op.fn == TotalFn::kSpread ? Kernel::accumulate_spread : Kernel::accumulate;
+    start_flat(kernel, op.groups * op.cols, op);
+  }
 
  private:
   // `arguments` are the parameters of the kernel, of exactly their types.

@@ -2,11 +2,13 @@
 # embedded by the assembler. CMake's CUDA language is not enabled: it would link a CUDA library.
 set(ADASTEP_CUDA AUTO CACHE STRING "AUTO | ON | OFF: compile the CUDA kernels")
 option(ADASTEP_CUDA_LINEINFO "name source lines in the kernels, for profilers and the emulator" OFF)
+option(ADASTEP_CUDA_MACHINE_CODE "machine code of the kernels for all GPUs, or only PTX, which the emulator runs" ON)
 set(ADASTEP_NVCC_OLDEST 13.0)
 
 set(cuda_dir ${CMAKE_CURRENT_LIST_DIR})
 set(ADASTEP_CUDA_SOURCES)
-foreach(name backend collapse context devices driver faults gemm_tile graph kernels launch marks memory)
+foreach(name backend collapse context devices driver faults gemm_tile graph kernels launch marks memory
+  page_lock)
   list(APPEND ADASTEP_CUDA_SOURCES ${cuda_dir}/${name}.cc)
 endforeach()
 
@@ -32,18 +34,25 @@ if(NOT ADASTEP_CUDA STREQUAL "OFF")
 endif()
 
 if(ADASTEP_HAVE_CUDA_KERNELS)
-  # Machine code for every generation from Turing on, from two front-end passes: nothing needs a newer virtual
-  # architecture. The PTX is for GPUs to come. No contraction: core/numerics.h is the same on both devices.
-  set(nvcc_flags -std=c++17 -O3 --fmad=false --compress-mode=size --fatbin
-      -gencode arch=compute_75,code=[compute_75,sm_75]
-      -gencode arch=compute_80,code=[compute_80,sm_80,sm_86,sm_89,sm_90,sm_100,sm_120])
+  # No contraction: core/numerics.h is the same on both devices.
+  set(nvcc_flags -std=c++17 -O3 --fmad=false --compress-mode=size --fatbin)
+  if(ADASTEP_CUDA_MACHINE_CODE)
+    # For every generation from Turing on. No source needs a newer virtual architecture than 8.0, but PTX for 8.0
+    # makes ptxas spill registers of some kernels on Blackwell, which its own does not (scripts/kernel-resources.mjs).
+    # The PTX is for GPUs to come.
+    list(APPEND nvcc_flags -gencode arch=compute_75,code=[compute_75,sm_75]
+         -gencode arch=compute_80,code=[compute_80,sm_80,sm_86,sm_89,sm_90]
+         -gencode arch=compute_100,code=sm_100 -gencode arch=compute_120,code=sm_120)
+  else()
+    list(APPEND nvcc_flags -gencode arch=compute_80,code=compute_80)
+  endif()
   if(ADASTEP_CUDA_LINEINFO)
     list(APPEND nvcc_flags -lineinfo)  # makes the kernels 2.5 times as large
   endif()
   set(fatbin_dir ${CMAKE_BINARY_DIR}/fatbins)
   file(MAKE_DIRECTORY ${fatbin_dir})
   set(fatbins)
-  foreach(module gemm elementwise softmax update norm reduce memory random embedding sums sparse sort bag)  # the slowest first
+  foreach(module gemm gemm_bf16 elementwise softmax update norm reduce memory random embedding sums sparse sort bag clip window accumulate)  # the slowest first
     set(source ${cuda_dir}/kernels/${module}.cu)
     set(fatbin ${fatbin_dir}/${module}.fatbin)
     add_custom_command(OUTPUT ${fatbin}

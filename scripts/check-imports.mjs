@@ -6,7 +6,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const MAX_LINES = 400;
-const SHARED = ["errors", "check"]; // lib/errors.ts and lib/check.ts: for all, and standing on nothing
+const SHARED = ["errors", "check", "lent", "halves"]; // lib/errors.ts and so on: for all, standing on nothing else
 
 const BELOW_TRAIN = ["native", "device", "tensor", "nn", "optim", "data"];
 const LIB = {
@@ -17,16 +17,18 @@ const LIB = {
   optim: ["native", "device", "tensor"],
   data: [],
   train: BELOW_TRAIN,
+  interchange: [...BELOW_TRAIN, "train"],
   report: [...BELOW_TRAIN, "train"],
-  cli: [...BELOW_TRAIN, "train", "report"],
+  compare: [...BELOW_TRAIN, "train", "report"],
+  cli: [...BELOW_TRAIN, "train", "interchange", "report", "compare"],
 };
 const NATIVE = { core: [], cpu: ["core"], cuda: ["core"], binding: ["core"] };
 
 /** Breaches found in a tree that holds lib/, core/, cpu/, cuda/ and binding/, as lines of text. */
 function check(root) {
   const breaches = [];
-  const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const read = (file) => readFileSync(join(root, file), "utf8");
+  const { dependencies = {}, peerDependencies = {} } = JSON.parse(read("package.json"));
   const report = (file, text) => breaches.push(`${file}: ${text}`);
 
   const imports = new Map(); // of our own files that are there at run time: path -> paths
@@ -35,13 +37,15 @@ function check(root) {
     const text = withoutComments(read(file));
     imports.set(file, []);
     if (area === "index" && exportsOnly(text) === false) report(file, "index.ts exports, and nothing else");
-    for (const { target, erased } of typescriptImports(text)) {
+    for (const { target, erased, dynamic } of typescriptImports(text)) {
       if (!target.startsWith(".")) {
         const name = target
           .split("/")
           .slice(0, target.startsWith("@") ? 2 : 1)
           .join("/");
-        if (!target.startsWith("node:") && !(name in dependencies)) report(file, `${name} is no dependency`);
+        // What users may or may not have is imported when it is needed, and its types leave no trace.
+        const known = name in dependencies || ((erased || dynamic) && name in peerDependencies);
+        if (!target.startsWith("node:") && !known) report(file, `${name} is no dependency`);
         continue;
       }
       const path = normalize(join(dirname(file), target)).replace(/\.js$/, ".ts");
@@ -98,11 +102,12 @@ function withoutComments(text) {
 /** What a file imports; `erased` are types alone, of which nothing is left at run time. */
 function typescriptImports(text) {
   const found = text.matchAll(
-    /\b(?:import|export)\b([^"'`;]*?)\bfrom\s*"([^"]+)"|\b(?:import|require)\s*\(?\s*"([^"]+)"/g,
+    /\b(?:import|export)\b([^"'`;]*?)\bfrom\s*"([^"]+)"|\b(?:import|require)\s*(\(?)\s*"([^"]+)"/g,
   );
-  return [...found].map(([, names, from, bare]) => ({
+  return [...found].map(([, names, from, call, bare]) => ({
     target: from ?? bare,
     erased: /^\s+type\s/.test(names ?? ""),
+    dynamic: call === "(",
   }));
 }
 

@@ -9,9 +9,17 @@ import { expect } from "chai";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** Less than what a program does of its own, and the loss that is reached all the same. */
+const BUDGETS: Readonly<Record<string, { readonly options: readonly string[]; readonly loss: number }>> = {
+  "auto-mpg.ts": { options: [], loss: 0.2 }, // a linear regression has 0.19
+  "characters.ts": { options: ["--steps", "60", "--heldOut", "64"], loss: 3 }, // single characters: 3.1
+  "fashion-cnn.ts": { options: ["--epochs", "1", "--examples", "6000"], loss: 0.8 },
+  "spam-filter.ts": { options: ["--epochs", "1"], loss: 0.1 },
+};
+
 /** Runs a program and gives what it printed. */
-function run(file: string): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", file], {
+function run(file: string, options: readonly string[] = []): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", file, ...options], {
     cwd: root,
     encoding: "utf8",
   });
@@ -20,22 +28,25 @@ function run(file: string): string {
   return stdout;
 }
 
-function expectLossFell(stdout: string): void {
+function expectLossFell(stdout: string, below = Number.POSITIVE_INFINITY): void {
   const [, before, after] = [...stdout.matchAll(/loss ([\d.]+) -> ([\d.]+)/g)].at(-1) ?? [];
   expect(before, stdout).to.be.a("string");
-  expect(Number(after)).to.be.below(Number(before));
+  expect(Number(after)).to.be.below(Math.min(below, Number(before)));
 }
 
 describe("Examples", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   const files = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts"));
 
   it("are there", () => {
-    expect(files).to.include.members(["mlp-trainer.ts", "own-loop.ts", "least-squares.ts"]);
+    expect(files).to.include.members(["mlp-trainer.ts", "own-loop.ts", ...Object.keys(BUDGETS)]);
   });
 
   for (const name of files) {
-    it(name, () => expectLossFell(run(join(root, "examples", name))));
+    const { options, loss } = BUDGETS[name] ?? {};
+    it([name, ...(options ?? [])].join(" "), () =>
+      expectLossFell(run(join(root, "examples", name), options), loss),
+    );
   }
 });
 

@@ -4,11 +4,24 @@
 
 namespace adastep {
 
-enum class UnaryFn : int32_t { kAffine, kRelu, kGelu, kTanh, kSigmoid, kExp, kLog, kSqrt, kAbs, kReciprocal };
-constexpr const char* kUnaryFnNames[] = {"affine", "relu", "gelu", "tanh", "sigmoid",
-                                         "exp",    "log",  "sqrt", "abs",  "reciprocal"};
+enum class UnaryFn : int32_t {
+  kAffine,
+  kRelu,
+  kGelu,
+  kTanh,
+  kSigmoid,
+  kExp,
+  kLog,
+  kSqrt,
+  kAbs,
+  kReciprocal,
+  kSilu,
+  kNumber
+};
+constexpr const char* kUnaryFnNames[] = {"affine", "relu", "gelu", "tanh",       "sigmoid", "exp",
+                                         "log",    "sqrt", "abs",  "reciprocal", "silu",    "number"};
 
-// y[i] = f(x[i]); affine is alpha * x + beta, the others ignore alpha and beta.
+// y[i] = f(x[i]); affine is alpha * x + beta, the others ignore alpha and beta. number is x, or -inf for NaN.
 struct Unary {
   static constexpr const char* kName = "unary";
   UnaryFn fn;
@@ -28,8 +41,8 @@ struct Unary {
 };
 
 // The *Grad functions take (a = gradient of the result, b = what the formula needs) and give the gradient of
-// the argument: relu, tanh, sigmoid, sqrt need their result; gelu, abs their argument. squaredError = (a -
-// b)^2. bceLogits = loss of logit a for target b; bceLogitsGrad = sigmoid(a) - b.
+// the argument: relu, tanh, sigmoid, sqrt need their result; gelu, silu, abs their argument. squaredError =
+// (a - b)^2. bceLogits = loss of logit a for target b; bceLogitsGrad = sigmoid(a) - b.
 enum class BinaryFn : int32_t {
   kAdd,
   kSub,
@@ -47,12 +60,13 @@ enum class BinaryFn : int32_t {
   kSqrtGrad,
   kSquaredError,
   kBceLogits,
-  kBceLogitsGrad
+  kBceLogitsGrad,
+  kSiluGrad
 };
-constexpr const char* kBinaryFnNames[] = {"add",       "sub",          "mul",     "div",      "maximum",
-                                          "minimum",   "greaterEqual", "equal",   "reluGrad", "geluGrad",
-                                          "tanhGrad",  "sigmoidGrad",  "absGrad", "sqrtGrad", "squaredError",
-                                          "bceLogits", "bceLogitsGrad"};
+constexpr const char* kBinaryFnNames[] = {"add",       "sub",           "mul",     "div",      "maximum",
+                                          "minimum",   "greaterEqual",  "equal",   "reluGrad", "geluGrad",
+                                          "tanhGrad",  "sigmoidGrad",   "absGrad", "sqrtGrad", "squaredError",
+                                          "bceLogits", "bceLogitsGrad", "siluGrad"};
 
 // y[i] = f(a[i . a_strides], b[i . b_strides]) for every index i of shape; y is contiguous. A stride of 0
 // broadcasts.

@@ -7,11 +7,17 @@ namespace adastep {
 enum class Activation : int32_t { kNone, kRelu, kGelu, kTanh, kSigmoid };
 constexpr const char* kActivationNames[] = {"none", "relu", "gelu", "tanh", "sigmoid"};
 
+// What the elements of op(A) and op(B) are rounded to, to the nearest with ties to even, as they are read.
+// Everything in memory stays f32, and so do the sums and the epilogue.
+enum class Precision : int32_t { kF32, kBF16 };
+constexpr const char* kPrecisionNames[] = {"f32", "bf16"};
+
 // C = act(alpha * op(A) op(B) + beta * C + bias), all row-major, for each of `batch` problems.
 //   op(A) is [m, k]: A is stored [m, k] with row stride lda, or [k, m] if trans_a; op(B) is [k, n] likewise;
 //   C is [m, n]. bias is [n], added to every row, shared by the batch. Strides of the batch may be 0 for A
 //   and B.
-// Each element of op(A) op(B) is one chain of fma in ascending k from 0. The epilogue is, in this order:
+// Each element of op(A) op(B) is one chain of fma in ascending k from 0; with bf16 on CUDA the order of the
+// sum is the tensor cores' own. The epilogue is, in this order:
 //   v = alpha * acc;  if (beta != 0) v = fma(beta, c, v);  if (bias) v = v + bias;  c = act(v).
 // With beta == 0, C is not read (it may be uninitialised or NaN).
 struct Gemm {
@@ -21,6 +27,7 @@ struct Gemm {
   int64_t lda, ldb, ldc, stride_a, stride_b, stride_c;
   float alpha, beta;
   Activation activation;
+  Precision precision;
   In<float> a, b, bias;
   InOut<float> c;
 
@@ -44,6 +51,7 @@ struct Gemm {
     v.real("alpha", alpha);
     v.real("beta", beta);
     v.choice("activation", activation, kActivationNames);
+    v.choice("precision", precision, kPrecisionNames);
     v.check(lda >= (trans_a ? m : k), "lda", "at least the columns of A as stored");
     v.check(ldb >= (trans_b ? k : n), "ldb", "at least the columns of B as stored");
     v.check(ldc >= n, "ldc", "at least n");

@@ -45,4 +45,23 @@ struct ArgMax {
   }
 };
 
+// rank[r] = how many of the other scores of row r are at least that of its label, NaN counting as -inf: the
+// label is among the k best where it is less than k. It is `cols` for a label outside [0, cols).
+struct LabelRank {
+  static constexpr const char* kName = "labelRank";
+  int64_t rows, cols;
+  In<float> x;
+  In<int32_t> labels;
+  Out<int32_t> rank;
+  template <class V>
+  void visit(V& v) {
+    v.count("rows", rows);
+    v.count("cols", cols);
+    v.check(cols <= INT32_MAX, "cols", "up to 2^31 - 1");
+    v.span("x", x, extent(rows, cols));
+    v.span("labels", labels, rows);
+    v.span("rank", rank, rows);
+  }
+};
+
 }  // namespace adastep

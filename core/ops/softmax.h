@@ -4,18 +4,22 @@
 
 namespace adastep {
 
-// y = exp(x - max) / sum exp(x - max), or its logarithm x - max - log(sum exp(x - max)).
+// y = exp(x - max) / sum exp(x - max), or its logarithm x - max - log(sum exp(x - max)). A causal row r has
+// the columns 0 .. r % cols only, as row r of an attention of `cols` positions has; behind them y is 0.
 struct Softmax {
   static constexpr const char* kName = "softmax";
-  bool log;
+  bool log, causal;
   int64_t rows, cols;
   In<float> x;
   Out<float> y;
   template <class V>
   void visit(V& v) {
     v.flag("log", log);
+    v.flag("causal", causal);
+    v.check(!(log && causal), "causal", "false with 'log'");
     v.count("rows", rows);
     v.count("cols", cols);
+    v.check(cols >= 1 || !causal, "cols", "at least 1 with 'causal'");
     v.span("x", x, extent(rows, cols), Aliasing::kInPlace);
     v.span("y", y, extent(rows, cols));
   }

@@ -77,6 +77,28 @@ struct RowSquares {
   }
 };
 
+// What a step does to the rows in use of a table, as core/segment.h has it, a column of `partial` for each
+// run; what is not known here stays as it is. Nothing unless the step watches everything.
+//   before the update: g^2, not finite, p^2; and `kept` holds the rows as they are
+//   after it: (new p - p)^2, max |new p - p|
+struct WatchRows {
+  static constexpr const char* kName = "watchRows";
+  bool after;
+  RowGradient g;
+  In<float> prepared;
+  In<float> p;
+  InOut<float> kept, partial;
+  template <class V>
+  void visit(V& v) {
+    v.flag("after", after);
+    g.visit(v);
+    v.span("prepared", prepared, kControlWords);
+    v.span("p", p, extent(g.list.vocabulary, g.dim));
+    v.span("kept", kept, extent(g.list.rows, g.dim));
+    v.span("partial", partial, extent(kSums, g.list.rows));
+  }
+};
+
 // gtable[row] += sum of its run: the dense gradient.
 struct AddRows {
   static constexpr const char* kName = "addRows";

@@ -60,11 +60,12 @@ struct Advance {
 //   average            a running mean of the parameters, laid out as the states are
 //   copy               the new parameters as bf16, stochastically rounded, laid out as the states are
 //   partial            [kSums, tilesInAll]: the sums of each tile, if the step watches
-// With `measure` nothing but `partial` is written.
+// With `measure` nothing but `partial` is written; with `gather`, for rules that do, only the states, from
+// the gradients alone.
 struct Update {
   static constexpr const char* kName = "update";
   RuleId rule;
-  bool measure;
+  bool measure, gather;
   DType dtype;       // of p and g: f32, or bf16 (stochastically rounded)
   DType state_type;  // f32; bf16 (stochastically rounded) or u8 (core/packed.h) for rules with few states
   int64_t count, groups, first_segment, first_tile, tiles, tiles_in_all;
@@ -86,10 +87,12 @@ struct Update {
   void visit(V& v) {
     v.choice("rule", rule, kRuleNames);
     v.flag("measure", measure);
+    v.flag("gather", gather);
     v.choice("dtype", dtype, kDTypeNames);
     v.check(dtype == DType::kF32 || dtype == DType::kBF16, "dtype", "f32 or bf16");
     v.choice("stateType", state_type, kDTypeNames);
     const RuleSize size = rule_size(rule);
+    v.check(!gather || (size.gathers && !measure), "gather", "false: the rule makes no state beforehand");
     const bool packed = state_type == DType::kBF16 || state_type == DType::kU8;
     v.check(state_type == DType::kF32 || (packed && size.states <= kMaxPackedStates), "stateType",
             "f32, or bf16 or u8 if the rule keeps at most two states");
@@ -103,6 +106,7 @@ struct Update {
             "tiles that there are");
     v.count("pSize", p_size);
     v.count("gSize", g_size);
+    v.check(tiles <= g_size, "tiles", "tiles with an element each");
     v.count("stateSize", state_size);
     v.count("seed", seed);
     v.span("segments", segments, extent(count, kSegmentWords));
@@ -130,12 +134,14 @@ struct Update {
   }
 };
 
-// The first kGradientSums rows of `partial`, from the gradients alone.
+// The first kGradientSums rows of `partial`, from the gradients alone. With `prepared`, at steps that are
+// skipped only, and of gradients without their loss scale: what the update sums up at the others.
 struct GradientSums {
   static constexpr const char* kName = "gradientSums";
   DType dtype;
   int64_t count, first_tile, tiles, tiles_in_all, g_size;
   In<int64_t> segments;
+  In<float> prepared;
   In<Raw> g;
   InOut<float> partial;
   template <class V>
@@ -149,7 +155,9 @@ struct GradientSums {
     v.check(first_tile <= tiles_in_all && tiles <= tiles_in_all - first_tile, "tiles",
             "tiles that there are");
     v.count("gSize", g_size);
+    v.check(tiles <= g_size, "tiles", "tiles with an element each");
     v.span("segments", segments, extent(count, kSegmentWords));
+    v.optional("prepared", prepared, kControlWords);
     v.span("g", g, g_size, dtype);
     v.span("partial", partial, extent(kSums, tiles_in_all));
   }
@@ -207,6 +215,42 @@ struct Settle {
     v.span("sums", sums, extent(kSums, count));
     v.span("prepared", prepared, prepared_size(rule, groups));
     v.span("factors", factors, count);
+  }
+};
+
+// running, prepared = what the rule makes of the sums that it measured, for one group. A step that is skipped
+// changes nothing; one that does not move, by the rule, becomes one that is skipped.
+struct Estimate {
+  static constexpr const char* kName = "estimate";
+  RuleId rule;
+  In<double> hyper;
+  In<float> totals;
+  InOut<double> running;
+  InOut<float> prepared;
+  template <class V>
+  void visit(V& v) {
+    v.choice("rule", rule, kRuleNames);
+    const RuleSize size = rule_size(rule);
+    v.check(size.measures, "rule", "one that measures");
+    v.span("hyper", hyper, size.hyper);
+    v.span("totals", totals, kSums);
+    v.span("running", running, size.running);
+    v.span("prepared", prepared, prepared_size(rule, 1));
+  }
+};
+
+// y = x, unless the step is skipped: for state that operations outside of the update have made.
+struct Commit {
+  static constexpr const char* kName = "commit";
+  int64_t n;
+  In<float> prepared, x;
+  InOut<float> y;
+  template <class V>
+  void visit(V& v) {
+    v.count("n", n);
+    v.span("prepared", prepared, kControlWords);
+    v.span("x", x, n);
+    v.span("y", y, n);
   }
 };
 

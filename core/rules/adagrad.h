@@ -10,7 +10,7 @@ namespace ADASTEP_NUMERICS {
 //   keras, optax:  p = p - lr * g / sqrt(s + eps)                             (eps_inside)
 //   optax takes no step where s = 0                                           (rests_at_zero)
 struct AdaGrad {
-  static constexpr int kStates = 1, kDirection = -1, kSecond = -1;
+  static constexpr int kStates = 1, kDirection = -1, kSecond = -1, kSquares = 1;
   struct Hyper {
     double lr, weight_decay, maximize, decoupled, lr_decay, eps, eps_inside, rests_at_zero;
   };

@@ -2,12 +2,15 @@
 // file).
 #pragma once
 #include "core/rules/adadelta.h"
+#include "core/rules/adafactor.h"
 #include "core/rules/adagrad.h"
 #include "core/rules/adam.h"
 #include "core/rules/adamax.h"
 #include "core/rules/lamb.h"
 #include "core/rules/lion.h"
+#include "core/rules/muon.h"
 #include "core/rules/nadam.h"
+#include "core/rules/prodigy.h"
 #include "core/rules/radam.h"
 #include "core/rules/rmsprop.h"
 #include "core/rules/schedule_free.h"
@@ -30,7 +33,10 @@
   X(RAdam, "radam", "exp_avg exp_avg_sq")                                                      \
   X(Lamb, "lamb", "exp_avg exp_avg_sq")                                                        \
   X(Lion, "lion", "exp_avg")                                                                   \
-  X(ScheduleFreeAdamW, "scheduleFreeAdamW", "z exp_avg_sq")
+  X(ScheduleFreeAdamW, "scheduleFreeAdamW", "z exp_avg_sq")                                    \
+  X(Prodigy, "prodigy", "exp_avg exp_avg_sq s p0")                                             \
+  X(Muon, "muon", "momentum_buffer update")                                                    \
+  X(Adafactor, "adafactor", "update")
 
 namespace adastep {
 
@@ -55,20 +61,24 @@ constexpr const char* kRuleStates[] = {
 
 // Sizes in elements: hyper and running in doubles, step in floats.
 struct RuleSize {
-  int hyper, running, step, states, direction, second, positive;
+  int hyper, running, step, states, direction, second, squares, positive;
+  bool gathers, measures;
 };
 // (A table would not be there on the device.)
 ADASTEP_HD constexpr RuleSize rule_size(RuleId rule) {
   switch (rule) {
-#define ADASTEP_RULE(type, name, states)                                 \
-  case RuleId::k##type:                                                  \
-    return {sizeof(ADASTEP_NUMERICS::type::Hyper) / sizeof(double),      \
-            sizeof(ADASTEP_NUMERICS::type::Running) / sizeof(double),    \
-            sizeof(ADASTEP_NUMERICS::type::Step<float>) / sizeof(float), \
-            ADASTEP_NUMERICS::type::kStates,                             \
-            ADASTEP_NUMERICS::type::kDirection,                          \
-            ADASTEP_NUMERICS::type::kSecond,                             \
-            ADASTEP_NUMERICS::positive_states<ADASTEP_NUMERICS::type>(0)};
+#define ADASTEP_RULE(type, name, states)                                  \
+  case RuleId::k##type:                                                   \
+    return {sizeof(ADASTEP_NUMERICS::type::Hyper) / sizeof(double),       \
+            sizeof(ADASTEP_NUMERICS::type::Running) / sizeof(double),     \
+            sizeof(ADASTEP_NUMERICS::type::Step<float>) / sizeof(float),  \
+            ADASTEP_NUMERICS::type::kStates,                              \
+            ADASTEP_NUMERICS::type::kDirection,                           \
+            ADASTEP_NUMERICS::type::kSecond,                              \
+            ADASTEP_NUMERICS::square_states<ADASTEP_NUMERICS::type>(0),   \
+            ADASTEP_NUMERICS::positive_states<ADASTEP_NUMERICS::type>(0), \
+            ADASTEP_NUMERICS::gathers<ADASTEP_NUMERICS::type>(0),         \
+            ADASTEP_NUMERICS::measures<ADASTEP_NUMERICS::type>(0)};
     ADASTEP_FOR_EACH_RULE(ADASTEP_RULE)
 #undef ADASTEP_RULE
   }

@@ -26,7 +26,7 @@ __device__ void sum_bag(const EmbeddingBag& op, const BagRange& range, int64_t c
     const int terms = left < kLanes ? static_cast<int>(left) : kLanes;
     for (int k = 0; k < terms; k++) {
       const int32_t row_k = __shfl_sync(0xffffffffu, row, k);
-      const float weight_k = __shfl_sync(0xffffffffu, weight, k);
+      const float weight_k = op.weights.data ? __shfl_sync(0xffffffffu, weight, k) : 1.0f;
       if (row_k < 0) continue;
       const float* from = op.table.data + row_k * op.dim + column;
 #pragma unroll
@@ -47,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     const BagRange range = bag_at(op.bags, b);
     const bool reports = i % tiles == 0;
     if (reports && WarpGroup::begin() == 0 && is_faulty(op.bags, b, range)) {
-      report(fault, b, op.bags.offsets.data[b], range.limit);
+      report(fault, b, op.bags.offsets.data[b], range.limit, kWrongOffset);
     }
     float sum[kColumns];
     sum_bag(op, range, column, sum, reports, fault);
@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_bag_weight_grad(B
   for (int64_t i = WarpGroup::first(); i < op.bags.n; i += WarpGroup::stride()) {
     const int64_t index = op.indices.data[i];
     const bool valid = in_range(index, op.vocabulary);
-    const float* row = op.table.data + (valid ? index * op.dim : 0);
+    const float* row = op.table.data + index * op.dim;  // read only where it is valid
     const float* gy = op.gy.data + bag_of(op.bags, i) * op.dim;
     float total = 0.0f, of_lane = 0.0f;
     int64_t chunk = 0;

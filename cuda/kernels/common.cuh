@@ -18,15 +18,18 @@ __device__ inline const float4& quad(const float* p) { return *reinterpret_cast<
 __device__ inline float4& quad(float* p) { return *reinterpret_cast<float4*>(p); }
 
 // The fault kept is the first operation's, at its lowest position: operations run one after the other, so the
-// first to claim the cell is the first of the list, and its threads then agree on a minimum. The value is
-// part of that minimum and leaves 32 bits for the position: one beyond counts as the last that fits.
-__device__ inline void report(const FaultReport& to, int64_t position, int32_t value, int64_t limit) {
+// first to claim the cell is the first of the list, and its threads then agree on minima: of one kind those
+// of value and of limit are of the same position. They leave 32 bits for it: one beyond counts as the last
+// that fits, and so does a limit.
+__device__ inline void report(const FaultReport& to, int64_t position, int32_t value, int64_t limit,
+                              FaultKind kind = kWrongIndex) {
   using Bits = unsigned long long;
   const Bits holder = atomicCAS(&to.cell->place, kNoPlace, to.place);
   if (holder != kNoPlace && holder != to.place) return;
-  atomicExch(&to.cell->limit, static_cast<Bits>(limit));
-  const Bits last = 0xffffffffu, at = static_cast<Bits>(position);
-  atomicMin(&to.cell->first, (at < last ? at : last) << 32 | static_cast<uint32_t>(value));
+  const int64_t last = 0xffffffff;
+  const Bits at = static_cast<Bits>(position < last ? position : last) << 32;
+  atomicMin(&to.cell->first[kind], at | static_cast<uint32_t>(value));
+  atomicMin(&to.cell->limit[kind], at | static_cast<Bits>(limit < last ? limit : last));
 }
 
 }  // namespace adastep

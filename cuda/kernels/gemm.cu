@@ -7,6 +7,8 @@
 // transpositions.
 #include "core/ops/gemm.h"
 #include "cuda/kernels/common.cuh"
+#include "cuda/kernels/gemm_block.cuh"
+#include "cuda/kernels/gemm_finish.cuh"
 #include "cuda/kernels/gemm_panel.cuh"
 
 using namespace adastep;
@@ -15,8 +17,55 @@ namespace {
 
 // A warp is 4 x 8 threads. A thread holds kThreadM x kThreadN elements as groups of 4 x 4, 16 rows and 32
 // columns apart, so that the float4 reads of a quarter-warp fall into different banks or the same word.
-constexpr int kWarpM = 4, kWarpN = 8, kQuad = 4;
+constexpr int kWarpM = 4, kWarpN = 8;
 constexpr int kGroupM = kWarpM * kQuad, kGroupN = kWarpN * kQuad;
+
+// Which elements of a panel a thread reads: 8 k apart. Along k two neighbouring threads read one sector; of
+// unaligned memory neighbours read neighbours.
+template <int kPanelRows, int kPanelK, int kPanelThreads>
+struct Quads {
+  static constexpr int kRows = kPanelRows, kK = kPanelK, kPerThread = kK / 8;
+  static_assert(kPanelThreads == 2 * kRows && kK % 8 == 0 && kRows % 8 == 0, "");
+
+  static __device__ int row(bool along_k, bool aligned) {
+    if (!along_k) return aligned ? threadIdx.x % kQuarter * 4 : threadIdx.x % kQuarter;
+    return aligned ? threadIdx.x / 2 : threadIdx.x / 8;
+  }
+  static __device__ int k(bool along_k, bool aligned) {
+    if (!along_k) return threadIdx.x / kQuarter;
+    return aligned ? threadIdx.x % 2 * 4 : threadIdx.x % 8;
+  }
+  static __device__ int row_step(int, bool, bool) { return 0; }
+  static __device__ int k_step(int i, bool, bool) { return 8 * i; }
+
+ private:
+  static constexpr int kQuarter = kRows / 4;
+};
+
+template <int kRows, int kK, int kThreads>
+class Panel : public PanelReader<Quads<kRows, kK, kThreads>> {
+  using Reader = PanelReader<Quads<kRows, kK, kThreads>>;
+
+ public:
+  using Reader::Reader;
+  // Rows of shared memory are 4 mod 8 floats apart: see `store`.
+  static constexpr int kPitch = kRows + 4;
+
+  __device__ void store(float (&to)[kK][kPitch]) const {
+    // Four k are 4 * kPitch = 16 mod 32 banks apart, which 16 neighbouring rows do not reach: no conflict.
+    const int apart = this->aligned_ ? kPitch : Reader::kQuarter;
+#pragma unroll
+    for (int i = 0; i < Reader::kPerThread; i++) {
+      const float4 v = this->value_[i];
+      float* const p = &to[this->k(i)][this->row(i)];
+      if (this->aligned_ && !this->along_k_) {
+        quad(p) = v;
+      } else {
+        p[0] = v.x, p[apart] = v.y, p[2 * apart] = v.z, p[3 * apart] = v.w;
+      }
+    }
+  }
+};
 
 template <int kTileM, int kTileN, int kStepK, int kPerThreadM, int kPerThreadN>
 struct Tile {
@@ -41,6 +90,9 @@ struct Tile {
   };
   static_assert(kRowsAtOnce >= 1 && kThreadM % kRowsAtOnce == 0 && kThreads % kLanes == 0, "");
 };
+
+template <class T>
+using Block = GemmBlock<T::kM, T::kN>;
 
 // The place of a thread's first element in the tile.
 template <class T>
@@ -76,25 +128,12 @@ __device__ void multiply_add(const float* a, const float* b, float (&sum)[T::kTh
 }
 
 template <class T>
-__device__ void main_loop(const Gemm& op, const float* a, const float* b, int64_t rows, int64_t cols,
-                          int aligned, typename T::Buffers& buffers, float (&sum)[T::kThreadM][T::kThreadN]) {
+__device__ void main_loop(const Gemm& op, const Block<T>& block, int aligned, typename T::Buffers& buffers,
+                          float (&sum)[T::kThreadM][T::kThreadN]) {
   const int m = first_row<T>(), n = first_column<T>();
-  typename T::PanelA panel_a(a, op.lda, !op.trans_a, rows, aligned & kAlignedA);
-  typename T::PanelB panel_b(b, op.ldb, op.trans_b, cols, aligned & kAlignedB);
-  panel_a.load(op.k);
-  panel_b.load(op.k);
-  panel_a.store(buffers.a[0]);
-  panel_b.store(buffers.b[0]);
-  __syncthreads();
-  int current = 0;
-  for (int64_t left = op.k; left > 0; left -= T::kK) {
-    const bool more = left > T::kK;
-    if (more) {
-      panel_a.load(left - T::kK);
-      panel_b.load(left - T::kK);
-    }
-    const float(*at)[T::PanelA::kPitch] = buffers.a[current];
-    const float(*bt)[T::PanelB::kPitch] = buffers.b[current];
+  typename T::PanelA panel_a(block.a(op), op.lda, !op.trans_a, block.rows, aligned & kAlignedA);
+  typename T::PanelB panel_b(block.b(op), op.ldb, op.trans_b, block.cols, aligned & kAlignedB);
+  walk<T::kK>(op.k, panel_a, panel_b, buffers, [&](const auto& at, const auto& bt, int64_t left) {
     if (left >= T::kK) {
 #pragma unroll
       for (int k = 0; k < T::kK; k++) multiply_add<T>(&at[k][m], &bt[k][n], sum);
@@ -102,61 +141,16 @@ __device__ void main_loop(const Gemm& op, const float* a, const float* b, int64_
 #pragma unroll 1
       for (int k = 0; k < left; k++) multiply_add<T>(&at[k][m], &bt[k][n], sum);
     }
-    current ^= 1;
-    if (more) {
-      panel_a.store(buffers.a[current]);
-      panel_b.store(buffers.b[current]);
-    }
-    __syncthreads();
-  }
-}
-
-__device__ float activate(Activation activation, float x) {
-  switch (activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kRelu:
-      return relu_(x);
-    case Activation::kGelu:
-      return gelu_(x);
-    case Activation::kTanh:
-      return tanh_(x);
-    case Activation::kSigmoid:
-      return sigmoid_(x);
-  }
-  return x;
-}
-
-// Four neighbours of a row of C, of which `count` are inside.
-__device__ void finish_quad(const Gemm& op, float4 sum, float* c, const float* bias, int count, bool vector) {
-  float v[kQuad] = {sum.x, sum.y, sum.z, sum.w};
-  float old[kQuad] = {0, 0, 0, 0};
-  if (op.beta != 0) {
-    const float4 before = load_quad(c, count, vector);
-    old[0] = before.x, old[1] = before.y, old[2] = before.z, old[3] = before.w;
-  }
-#pragma unroll
-  for (int j = 0; j < kQuad; j++) {
-    v[j] = op.alpha * v[j];
-    if (op.beta != 0) v[j] = fma_(op.beta, old[j], v[j]);
-    if (bias && j < count) v[j] = v[j] + bias[j];
-    v[j] = activate(op.activation, v[j]);
-  }
-  if (vector && count >= kQuad) {
-    quad(c) = make_float4(v[0], v[1], v[2], v[3]);
-  } else {
-#pragma unroll
-    for (int j = 0; j < kQuad; j++) {
-      if (j < count) c[j] = v[j];
-    }
-  }
+  });
 }
 
 template <class T>
-__device__ void epilogue(const Gemm& op, float* c, const float* bias, int64_t rows, int64_t cols, bool vector,
+__device__ void epilogue(const Gemm& op, const Block<T>& block, bool vector,
                          float4 (&slots)[T::kRowsAtOnce * T::kGroups][T::kThreads],
                          const float (&sum)[T::kThreadM][T::kThreadN]) {
   const int m = first_row<T>(), n = first_column<T>();
+  float* const c = block.c(op);
+  const float* const bias = op.bias.data ? block.bias(op) : nullptr;
 #pragma unroll
   for (int part = 0; part < T::kThreadM; part += T::kRowsAtOnce) {
 #pragma unroll
@@ -167,39 +161,21 @@ __device__ void epilogue(const Gemm& op, float* c, const float* bias, int64_t ro
 #pragma unroll 1
     for (int s = 0; s < T::kRowsAtOnce * T::kGroups; s++) {
       const int row = m + row_offset(part + s / T::kGroups), column = n + s % T::kGroups * kGroupN;
-      if (row >= rows) continue;
-      if (column >= cols) continue;
-      const int count = cols - column < kQuad ? static_cast<int>(cols - column) : kQuad;
-      finish_quad(op, slots[s][threadIdx.x], c + row * op.ldc + column, bias ? bias + column : nullptr, count,
-                  vector);
+      if (row >= block.rows) continue;
+      if (column >= block.cols) continue;
+      finish_quad(op, slots[s][threadIdx.x], c + row * op.ldc + column, bias ? bias + column : nullptr,
+                  block.cols - column, vector);
     }
   }
-}
-
-// Tiles are taken in bands of 8 tile rows, column by column: blocks that run at the same time share panels in
-// the L2 cache.
-__device__ void place(unsigned tiles_m, unsigned tiles_n, unsigned& m, unsigned& n) {
-  constexpr unsigned kBand = 8;
-  const unsigned band = blockIdx.x / (kBand * tiles_n), inside = blockIdx.x % (kBand * tiles_n);
-  const unsigned height = tiles_m - band * kBand < kBand ? tiles_m - band * kBand : kBand;
-  m = band * kBand + inside % height;
-  n = inside / height;
 }
 
 template <class T>
 __device__ void gemm(const Gemm& op, int aligned) {
   __shared__ typename T::Shared shared;
-  unsigned tile_m, tile_n;
-  place(static_cast<unsigned>((op.m + T::kM - 1) / T::kM), static_cast<unsigned>((op.n + T::kN - 1) / T::kN),
-        tile_m, tile_n);
-  const int64_t row = int64_t{tile_m} * T::kM, column = int64_t{tile_n} * T::kN, problem = blockIdx.z;
-  const float* a = op.a.data + problem * op.stride_a + (op.trans_a ? row : row * op.lda);
-  const float* b = op.b.data + problem * op.stride_b + (op.trans_b ? column * op.ldb : column);
+  const Block<T> block(op);
   float sum[T::kThreadM][T::kThreadN] = {};
-  main_loop<T>(op, a, b, op.m - row, op.n - column, aligned, shared.buffers, sum);
-  epilogue<T>(op, op.c.data + problem * op.stride_c + row * op.ldc + column,
-              op.bias.data ? op.bias.data + column : nullptr, op.m - row, op.n - column, aligned & kAlignedC,
-              shared.slots, sum);
+  main_loop<T>(op, block, aligned, shared.buffers, sum);
+  epilogue<T>(op, block, aligned & kAlignedC, shared.slots, sum);
 }
 
 using Large = Tile<128, 128, 8, 8, 8>;

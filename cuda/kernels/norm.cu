@@ -15,7 +15,8 @@ __device__ void layer_norm(const LayerNorm& op) {
   for (int64_t row = Group::first(); row < op.rows; row += Group::stride()) {
     const float* x = op.x.data + row * op.cols;
     float* y = op.y.data + row * op.cols;
-    const float mean = Group::template fold<SumFold>(op.cols, [=](int64_t j) { return x[j]; }) / cols;
+    const float mean =
+        op.centered ? Group::template fold<SumFold>(op.cols, [=](int64_t j) { return x[j]; }) / cols : 0.0f;
     const float variance = Group::template fold<SumFold>(op.cols,
                                                          [=](int64_t j) {
                                                            const float d = x[j] - mean;
@@ -43,8 +44,10 @@ __device__ void layer_norm_grad(const LayerNormGrad& op) {
     const float* gy = op.gy.data + row * op.cols;
     float* gx = op.gx.data + row * op.cols;
     const float mean = op.mean.data[row], rstd = op.rstd.data[row];
-    const float mean_h =
-        Group::template fold<SumFold>(op.cols, [=](int64_t j) { return gy[j] * scale_of(gamma, j); }) / cols;
+    const float mean_h = op.centered ? Group::template fold<SumFold>(
+                                           op.cols, [=](int64_t j) { return gy[j] * scale_of(gamma, j); }) /
+                                           cols
+                                     : 0.0f;
     const float mean_hx =
         Group::template fold<SumFold>(
             op.cols, [=](int64_t j) { return gy[j] * scale_of(gamma, j) * ((x[j] - mean) * rstd); }) /

@@ -132,3 +132,21 @@ extern "C" __global__ void __launch_bounds__(kLanes* kLanes) adastep_argmax_bloc
     __syncthreads();
   }
 }
+
+// A warp per row.
+extern "C" __global__ void __launch_bounds__(kThreads) adastep_label_rank(LabelRank op) {
+  for (int64_t row = WarpGroup::first(); row < op.rows; row += WarpGroup::stride()) {
+    const float* const x = op.x.data + row * op.cols;
+    const int64_t label = op.labels.data[row];
+    int64_t rank = op.cols;
+    if (label >= 0 && label < op.cols) {
+      const float own = number_(x[label]);
+      rank = -1;  // it reaches itself
+      for (int64_t first = 0; first < op.cols; first += kLanes) {
+        const int64_t j = first + WarpGroup::begin();
+        rank += __popc(__ballot_sync(0xffffffffu, j < op.cols && number_(x[j]) >= own));
+      }
+    }
+    if (WarpGroup::begin() == 0) op.rank.data[row] = static_cast<int32_t>(rank);
+  }
+}

@@ -21,12 +21,13 @@ __device__ void softmax(const Softmax& op) {
   for (int64_t row = Group::first(); row < op.rows; row += Group::stride()) {
     const float* x = op.x.data + row * op.cols;
     float* y = op.y.data + row * op.cols;
-    const float max = max_of<Group>(x, op.cols);
-    const float sum = sum_of_exp<Group>(x, max, op.cols);
+    const int64_t seen = op.causal ? row % op.cols + 1 : op.cols;
+    const float max = max_of<Group>(x, seen);
+    const float sum = sum_of_exp<Group>(x, max, seen);
     const float log_sum = log_(sum);
     for (int64_t j = Group::begin(); j < op.cols; j += Group::width()) {
       const float shifted = x[j] - max;
-      y[j] = op.log ? shifted - log_sum : exp_(shifted) / sum;
+      y[j] = j >= seen ? 0.0f : op.log ? shifted - log_sum : exp_(shifted) / sum;
     }
   }
 }

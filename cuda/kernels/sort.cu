@@ -43,7 +43,7 @@ __device__ void clear(int32_t (*counts)[kSortDigits]) {
   __syncthreads();
 }
 
-// The sum of the values of all threads before the calling one.
+// The sum of the values of all threads before the calling one. Between two calls there must be a barrier.
 __device__ int32_t scan_block(int32_t value) {
   __shared__ int32_t of_warp[kWarps];
   int32_t sum = value;
@@ -55,7 +55,6 @@ __device__ int32_t scan_block(int32_t value) {
   __syncthreads();
   int32_t before = 0;
   for (int w = 0; w < warp(); w++) before += of_warp[w];
-  __syncthreads();  // `of_warp` is free again
   return before + sum - value;
 }
 
@@ -97,8 +96,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sort_count(SortPa
     __syncthreads();
     int32_t count = 0;
     for (int w = 0; w < kWarps; w++) count += counts[w][threadIdx.x];
-    pass.counts[tile * kSortDigits + threadIdx.x] = count;
-    __syncthreads();
+    pass.counts[tile * kSortDigits + threadIdx.x] = count;  // (to clear them needs no barrier: each its own)
   }
 }
 
@@ -159,7 +157,6 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_sort_move(SortPas
       pass.keys_out[to] = keys[k];
       pass.positions_out[to] = positions[k];
     }
-    __syncthreads();
   }
 }
 

@@ -56,19 +56,19 @@ __device__ __forceinline__ void for_columns(const RowGradient& g, const RowRun& 
   }
 }
 
-// The sum over the row of term(j, sum of the run), by the one tree.
-template <class Term>
+// The fold over the row of term(j, sum of the run), by the one tree.
+template <class Fold, class Term>
 __device__ __forceinline__ float fold_run(const RowGradient& g, const RowRun& run, const Term& term) {
-  float total = 0.0f, of_lane = 0.0f;
+  float total = Fold::empty(), of_lane = Fold::empty();
   int64_t chunk = 0;
   for (int64_t first = 0; first < g.dim; first += kChunk, chunk++) {
-    float value = 0.0f;
+    float value = Fold::empty();
     const int64_t last = g.dim - first < kChunk ? g.dim : first + kChunk;
-    for_columns(g, run, first, last, [&](int64_t j, float sum) { value += term(j, sum); });
-    total = fold_warp<SumFold>(value);
-    if (chunk % kLanes == lane()) of_lane += total;
+    for_columns(g, run, first, last, [&](int64_t j, float sum) { value = Fold::fold(value, term(j, sum)); });
+    total = fold_warp<Fold>(value);
+    if (chunk % kLanes == lane()) of_lane = Fold::fold(of_lane, total);
   }
-  return chunk <= 1 ? total : fold_warp<SumFold>(of_lane);
+  return chunk <= 1 ? total : fold_warp<Fold>(of_lane);
 }
 
 template <class Rule, class Before>
@@ -115,9 +115,36 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_row_squa
   for (int64_t r = WarpGroup::first(); r < count; r += WarpGroup::stride()) {
     const RowRun run = run_at(op.g.list, r);
     const float squares =
-        run.row < 0 ? 0.0f : fold_run(op.g, run, [](int64_t, float sum) { return sum * sum; });
+        run.row < 0 ? 0.0f : fold_run<SumFold>(op.g, run, [](int64_t, float sum) { return sum * sum; });
     if (lane() == 0) op.squares.data[r] = squares;
   }
+}
+
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_watch_rows(WatchRows op) {
+  if (!watches_all(op.prepared.data)) return;
+  const float unscale = op.prepared.data[2];
+  const int64_t dim = op.g.dim, rows = op.g.list.rows;
+  float* const partial = op.partial.data;
+  for_runs(op.g, [&](int64_t r, const RowRun& run) {
+    const float* p = op.p.data + run.row * dim;
+    float* kept = op.kept.data + r * dim;
+    const auto write = [&](Sum column, float value) {
+      if (lane() == 0) partial[column_of(column, rows) + r] = value;
+    };
+    if (op.after) {
+      write(Sum::kUpdate, fold_run<SumFold>(op.g, run, [&](int64_t j, float) {
+              return (p[j] - kept[j]) * (p[j] - kept[j]);
+            }));
+      write(Sum::kLargest,
+            fold_run<MaxFold>(op.g, run, [&](int64_t j, float) { return abs_(p[j] - kept[j]); }));
+      return;
+    }
+    write(Sum::kGradient,
+          fold_run<SumFold>(op.g, run, [&](int64_t, float sum) { return sum * unscale * (sum * unscale); }));
+    write(Sum::kNonFinite, fold_run<SumFold>(op.g, run, [&](int64_t, float sum) { return not_finite(sum); }));
+    write(Sum::kParameter, fold_run<SumFold>(op.g, run, [&](int64_t j, float) { return p[j] * p[j]; }));
+    for (int64_t j = lane(); j < dim; j += kLanes) kept[j] = p[j];
+  });
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_add_rows(AddRows op) {
@@ -143,7 +170,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocks) adastep_sparse_r
   const RowWiseAdaGrad rule(op.prepared.data, op.group);
   for_runs(op.g, [&](int64_t, const RowRun& run) {
     float* p = op.p.data + run.row * op.g.dim;
-    const float squares = fold_run(op.g, run, [&](int64_t j, float sum) {
+    const float squares = fold_run<SumFold>(op.g, run, [&](int64_t j, float sum) {
       const float g = rule.row_gradient(p[j], sum);
       return g * g;
     });

@@ -15,6 +15,8 @@ __device__ float fold_column(int64_t column, int64_t n, const float* values) {
 }  // namespace
 
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_gradient_sums(GradientSums op) {
+  if (op.prepared.data && !is_skipped(op.prepared.data)) return;
+  const float unscale = op.prepared.data ? unscale_of(op.prepared.data) : 1.0f;
   for (int64_t index = WarpGroup::first(); index < op.tiles; index += WarpGroup::stride()) {
     const Tile tile = tile_of(op, index, ReadByWarp());
     if (tile.n == 0) continue;
@@ -25,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_gradient_sums(Gra
       load_real(op.dtype, op.g.data, {tile.g, offset, left < 4 ? left : 4}, g);
       Seen seen[4];
 #pragma unroll
-      for (int e = 0; e < 4; e++) seen[e] = e < left ? watch_gradient(g[e]) : Seen{};
+      for (int e = 0; e < 4; e++) seen[e] = e < left ? watch_gradient(g[e] * unscale) : Seen{};
       add_quad<kGradientSums>(seen, sums);
     }
     store_sums(sums, kGradientSums, op.partial.data + tile.row, op.tiles_in_all);
@@ -57,6 +59,14 @@ extern "C" __global__ void __launch_bounds__(kThreads) adastep_fold_totals(FoldS
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_settle(Settle op) {
   for (int64_t segment = thread_index(); segment < op.count; segment += thread_count())
     op.factors.data[segment] = settle(op, segment);
+}
+
+// One thread, as adastep_advance.
+extern "C" __global__ void adastep_estimate(Estimate op) { estimate(op); }
+
+extern "C" __global__ void __launch_bounds__(kThreads) adastep_commit(Commit op) {
+  if (op.prepared.data[0] != 0.0f) return;
+  for (int64_t i = thread_index(); i < op.n; i += thread_count()) op.y.data[i] = op.x.data[i];
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) adastep_snapshot(Snapshot op) {

@@ -40,8 +40,8 @@ struct Lane {
     const Raw* const data = op.state[kState].data;
     if constexpr (Rule::kStates <= kMaxPackedStates) {
       if (op.state_type == DType::kU8)
-        return load_u8<kState != Rule::kSecond>(typed<uint8_t>(data, 0), of(tile.state),
-                                                op.largest[kState].data[block()], to);
+        return load_u8<!is_square<Rule>(kState)>(typed<uint8_t>(data, 0), of(tile.state),
+                                                 op.largest[kState].data[block()], to);
       return load_real(op.state_type, data, of(tile.state), to);
     }
     load_f32(typed<float>(data, 0), of(tile.state), to);
@@ -56,20 +56,20 @@ struct Lane {
 #pragma unroll
     for (int e = 0; e < 4; e++) most = max_(most, e < valid ? abs_(from[e]) : 0.0f);
     most = fold_warp<MaxFold>(most);
-    __syncwarp();  // the largest before was read by all lanes: a shuffle orders no memory
     if (threadIdx.x % kLanes == 0) op.largest[kState].data[block()] = most;
-    store_u8<kState != Rule::kSecond, is_positive<Rule>(kState)>(typed<uint8_t>(data, 0), of(tile.state),
-                                                                 most, drawn, kState, from);
+    store_u8<!is_square<Rule>(kState), is_positive<Rule>(kState)>(typed<uint8_t>(data, 0), of(tile.state),
+                                                                  most, drawn, kState, from);
   }
   template <int kStates>
   __device__ void store_states(const Quad (&state)[kStates]) const {
     if (op.state_type == DType::kF32) {
       for_states<Rule>([&](auto index) {
         constexpr int s = decltype(index)::value;
-        store_f32(typed<float>(op.state[s].data, 0), of(tile.state), state[s]);
+        if constexpr (!rests<Rule>(s)) store_f32(typed<float>(op.state[s].data, 0), of(tile.state), state[s]);
       });
     } else if constexpr (Rule::kStates > 0 && Rule::kStates <= kMaxPackedStates) {
       const Philox drawn = random(kDrawStates);
+      __syncwarp();  // every lane has read the largest before: a shuffle orders no memory
       for_states<Rule>([&](auto index) {
         constexpr int s = decltype(index)::value;
         store_packed<s>(drawn, state[s]);
@@ -96,11 +96,35 @@ struct Lane {
   }
 };
 
+// The states that a rule makes of the gradients alone.
+template <class Rule>
+__device__ void gather_quad(const Lane<Rule>& lane, const Prepared<Rule>& rule) {
+  Quad g, state[Rule::kStates];
+  load_real(lane.op.dtype, lane.op.g.data, lane.of(lane.tile.g), g);
+  for_states<Rule>([&](auto index) {
+    constexpr int s = decltype(index)::value;
+    lane.template load_state<s>(state[s]);
+  });
+#pragma unroll
+  for (int e = 0; e < 4; e++) {
+    float mine[kMaxStates];
+#pragma unroll
+    for (int s = 0; s < Rule::kStates; s++) mine[s] = state[s][e];
+    Rule::gather(rule.step, rule.cut(rule.gradient(g[e])), mine);
+#pragma unroll
+    for (int s = 0; s < Rule::kStates; s++) state[s][e] = mine[s];
+  }
+  lane.store_states(state);
+}
+
 // Updates the elements of a lane; adds what is watched to the lane's sums.
 template <class Rule>
 __device__ void update_quad(const Lane<Rule>& lane, const Prepared<Rule>& rule, float level,
                             float (&sums)[kSums]) {
   const Update& op = lane.op;
+  if constexpr (gathers<Rule>(0)) {
+    if (op.gather) return gather_quad(lane, rule);
+  }
   Quad p, g, state[Rule::kStates > 0 ? Rule::kStates : 1];
   load_real(op.dtype, op.g.data, lane.of(lane.tile.g), g);
   load_real(op.dtype, op.p.data, lane.of(lane.tile.p), p);
@@ -122,15 +146,18 @@ __device__ void update_quad(const Lane<Rule>& lane, const Prepared<Rule>& rule, 
     for (int s = 0; s < Rule::kStates; s++) state[s][e] = mine[s];
     const float second = Rule::kSecond >= 0 ? mine[Rule::kSecond < 0 ? 0 : Rule::kSecond] : 0.0f;
     of_gradient[e] = e < lane.valid ? watch_gradient(gradient) : Seen{};
-    if (level > 1.0f)
-      seen[e] = e < lane.valid ? watch<Rule>(before, p[e], gradient, direction, second) : Seen{};
+    if (level > 1.0f) {
+      Seen mine_seen = watch<Rule>(before, p[e], gradient, direction, second);
+      measure(rule, before, gradient, mine, mine_seen);
+      seen[e] = e < lane.valid ? mine_seen : Seen{};
+    }
   }
   if (level > 1.0f)
     add_quad<kSums>(seen, sums);
   else if (level > 0.0f)
     add_quad<kGradientSums>(of_gradient, sums);
   if (op.measure) return;
-  lane.store_states(state);
+  if constexpr (!gathers<Rule>(0)) lane.store_states(state);
   lane.store_parameters(p);
 }
 
@@ -140,7 +167,7 @@ __device__ void update(const Update& op) {
   Control control;
   read(control, op.prepared.data);
   if (control.skip != 0.0f) return;
-  const float level = op.measure ? 2.0f : (op.partial.data ? control.watch : 0.0f);
+  const float level = op.gather ? 0.0f : op.measure ? 2.0f : (op.partial.data ? control.watch : 0.0f);
   for (int64_t index = WarpGroup::first(); index < op.tiles; index += WarpGroup::stride()) {
     const Tile tile = tile_of(op, index, read);
     if (tile.n == 0) continue;

@@ -1,40 +1,28 @@
 #!/usr/bin/env node
-// The command line: finds the command, and turns what goes wrong into one line and an exit code.
+// The command line: finds the verb, and turns what goes wrong into one line and an exit code.
 
+import { describe } from "../errors.js";
 import { packageVersion } from "../train/version.js";
-import { HELP, UsageError } from "./usage.js";
+import { EXIT, type ExitCode, UsageError } from "./errors.js";
+import { helpText, verbHelp } from "./help.js";
+import { VERBS } from "./verbs.js";
 
-/** Of a run, in the order of what can go wrong. */
-const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+async function main(words: readonly string[]): Promise<ExitCode> {
+  const [first, ...rest] = words;
+  if (first === "--version" || first === "-v") return print(`${packageVersion()}\n`);
+  const name = first === "help" ? rest[0] : first;
+  const found = VERBS.find((verb) => verb.name === name);
+  const asksHelp = first === "help" || words.includes("--help") || words.includes("-h");
+  if (found && asksHelp) return print(verbHelp(found));
+  if (found) return found.call(rest);
+  if (name === undefined || name === "--help" || name === "-h") return print(helpText(VERBS));
+  const accepted = [...VERBS.map((verb) => verb.name), "--help", "--version"].join(", ");
+  throw new UsageError({ argument: "adastep", got: describe(name), accepted });
+}
 
-async function main(words: readonly string[]): Promise<void> {
-  const [command, ...rest] = words;
-  if (words.length === 0 || words.includes("--help") || words.includes("-h") || command === "help") {
-    process.stdout.write(HELP);
-    return;
-  }
-  // Commands are imported when they are asked for: help and version work without the native addon.
-  switch (command) {
-    case "--version":
-    case "-v":
-      process.stdout.write(`${packageVersion()}\n`);
-      return;
-    case "devices": {
-      if (rest.length > 0) throw new UsageError(`devices: got "${rest[0]}", accepted: no argument`);
-      const { devicesText } = await import("./devices.js");
-      process.stdout.write(devicesText());
-      return;
-    }
-    case "train": {
-      const { parseTrain } = await import("./options.js");
-      const parsed = parseTrain(rest);
-      const { train } = await import("./train.js");
-      await train(parsed);
-      return;
-    }
-    default:
-      throw new UsageError(`got "${command}", accepted: train, devices, --help, --version`);
-  }
+function print(text: string): ExitCode {
+  process.stdout.write(text);
+  return EXIT.ok;
 }
 
 // A reader that leaves early, such as `| head`, ends the command; that is no error.
@@ -43,8 +31,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await main(process.argv.slice(2));
-  process.exitCode = EXIT.ok;
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const usage = error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);

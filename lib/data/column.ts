@@ -39,8 +39,19 @@ export function examplesOf(name: string, column: Column): number {
   return data.length / length;
 }
 
+/** The columns with other data, under their names and with their shapes. */
+export function mapColumns<N extends string>(
+  columns: Readonly<Record<N, Column>>,
+  dataOf: (column: Column) => ColumnData,
+): Record<N, Column> {
+  const mapped = Object.entries<Column>(columns).map(([name, column]) => {
+    return [name, { data: dataOf(column), shape: column.shape }] as const;
+  });
+  return Object.fromEntries(mapped) as Record<N, Column>;
+}
+
 /** Copies of examples of `length` values each, in the order of `indices`. */
-export function gather(data: ColumnData, length: number, indices: Uint32Array): ColumnData {
+function gather(data: ColumnData, length: number, indices: Uint32Array): ColumnData {
   const picked = emptyLike(data, indices.length * length);
   indices.forEach((index, i) => {
     if (length === 1) picked[i] = data[index] as number;
@@ -49,7 +60,16 @@ export function gather(data: ColumnData, length: number, indices: Uint32Array): 
   return picked;
 }
 
-function emptyLike(data: ColumnData, length: number): ColumnData {
+/** Copies of examples of all columns, in the order of `indices`. */
+export function gatherColumns<N extends string>(
+  columns: Readonly<Record<N, Column>>,
+  indices: Uint32Array,
+): Record<N, Column> {
+  return mapColumns(columns, ({ data, shape }) => gather(data, lengthOf(shape), indices));
+}
+
+/** An array of the same type, filled with zeros. */
+export function emptyLike(data: ColumnData, length: number): ColumnData {
   if (data instanceof Float32Array) return new Float32Array(length);
   return data instanceof Int32Array ? new Int32Array(length) : new Uint8Array(length);
 }

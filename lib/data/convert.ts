@@ -48,12 +48,22 @@ export function numbersOf(
 ): ColumnData {
   const own = values instanceof COLUMN_ARRAYS[type];
   if (own && type !== "f32") return values as ColumnData;
-  const { holds } = RULES[type];
   const data = own ? (values as ColumnData) : new COLUMN_ARRAYS[type](values.length);
+  putNumbers(data, 0, type, values, place);
+  return data;
+}
+
+/** Writes numbers into a column, from index `at` on. @throws DataError as `numbersOf` */
+export function putNumbers(
+  data: ColumnData,
+  at: number,
+  type: ColumnType,
+  values: ArrayLike<unknown>,
+  place: (index: number) => string,
+): void {
+  const { holds } = RULES[type];
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    const number = typeof value === "number" && holds(value) ? value : numberOf(type, value, () => place(i));
-    if (!own) data[i] = number;
+    data[at + i] = typeof value === "number" && holds(value) ? value : numberOf(type, value, () => place(i));
   }
-  return data;
 }

@@ -2,9 +2,11 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys } from "../check.js";
 import { ArgumentError, DataError, describe } from "../errors.js";
-import { csvRecords } from "./csv-records.js";
+import { checkDelimiter, csvRecords } from "./csv-records.js";
 import { Dataset } from "./dataset.js";
-import { readBytes } from "./files.js";
+import { Growing } from "./growing.js";
+import { chunksOf, nameOf } from "./source.js";
+import { DECIMAL } from "./table.js";
 
 /** Where the table is: a path (gzip is unpacked), or its text, with a name for messages. */
 export type CsvSource = string | { readonly text: string; readonly name?: string };
@@ -48,15 +50,15 @@ export interface CsvTable {
  */
 export async function csv(source: CsvSource, options: CsvOptions): Promise<CsvTable> {
   checkOptions(options);
-  const name = typeof source === "string" ? source : (source.name ?? "CSV text");
-  const bytes = typeof source === "string" ? await readBytes(source) : Buffer.from(source.text);
+  const name = nameOf(source, "CSV text");
   const regression = options.task === "regression";
 
   let columns: Columns | undefined;
-  const x = new Floats();
-  const y = new Floats();
+  const x = new Growing(Float32Array);
+  const y = new Growing(Float32Array);
   const labels: string[] = [];
-  for await (const { fields, line } of csvRecords(bytes, options.delimiter ?? ",", name)) {
+  const delimiter = options.delimiter ?? ",";
+  for await (const { fields, line } of csvRecords(chunksOf(source), { delimiter, name })) {
     if (columns === undefined) {
       columns = columnsOf(fields, options, name);
       if (options.header !== false) continue;
@@ -97,13 +99,7 @@ function checkOptions(options: CsvOptions): void {
   const { target, task, header, ignore, delimiter } = options;
   if (task !== undefined) checkChoice("csv: 'task'", task, ["classification", "regression"]);
   if (header !== undefined) checkBoolean("csv: 'header'", header);
-  if (delimiter !== undefined && (typeof delimiter !== "string" || !/^[^"\r\n]$/.test(delimiter))) {
-    throw new ArgumentError({
-      argument: "csv: 'delimiter'",
-      got: describe(delimiter),
-      accepted: "one character",
-    });
-  }
+  if (delimiter !== undefined) checkDelimiter("csv: 'delimiter'", delimiter);
   if (ignore !== undefined && !Array.isArray(ignore)) {
     throw new ArgumentError({
       argument: "csv: 'ignore'",
@@ -159,19 +155,16 @@ function columnsOf(
 }
 
 /** Names that are all numbers are data, unless they count up (pixel 0, pixel 1, ... or years). */
-function looksLikeData(names: readonly string[]): boolean {
+export function looksLikeData(names: readonly string[]): boolean {
   return (
     names.length > 0 &&
-    names.every((column) => NUMBER.test(column)) &&
+    names.every((column) => DECIMAL.test(column)) &&
     !(names.length > 1 && names.every((column, i) => Number(column) === Number(names[0]) + i))
   );
 }
 
-/** A decimal number; Number() would also take "", "0x10" and "Infinity". */
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-
 function numberOf(field: string | undefined, place: () => string): number {
-  const value = field !== undefined && NUMBER.test(field) ? Number(field) : Number.NaN;
+  const value = field !== undefined && DECIMAL.test(field) ? Number(field) : Number.NaN;
   if (Number.isFinite(Math.fround(value))) return value;
   const accepted = Number.isNaN(value) ? "a number" : "a number within the range of f32";
   throw new DataError({ argument: place(), got: describe(field), accepted });
@@ -183,15 +176,15 @@ function labelOf(field: string | undefined, place: () => string): string {
 }
 
 /** Integers in one spelling: 1, 01 and 1.0 are one class. */
-function canonical(label: string): string {
-  return NUMBER.test(label) && Number.isSafeInteger(Number(label)) ? String(Number(label)) : label;
+export function canonical(label: string): string {
+  return DECIMAL.test(label) && Number.isSafeInteger(Number(label)) ? String(Number(label)) : label;
 }
 
 function classesOf(labels: readonly string[], place: string): string[] {
   const classes = [...new Set(labels.map(canonical))];
-  const isInteger = (label: string): boolean => NUMBER.test(label) && Number.isSafeInteger(Number(label));
+  const isInteger = (label: string): boolean => DECIMAL.test(label) && Number.isSafeInteger(Number(label));
   if (classes.every(isInteger)) return classes.sort((a, b) => Number(a) - Number(b));
-  if (classes.every((label) => NUMBER.test(label))) {
+  if (classes.every((label) => DECIMAL.test(label))) {
     const got = describe(classes.find((label) => !isInteger(label)));
     throw new DataError({
       argument: place,
@@ -200,23 +193,4 @@ function classesOf(labels: readonly string[], place: string): string[] {
     });
   }
   return classes.sort();
-}
-
-/** A Float32Array that grows. */
-class Floats {
-  length = 0;
-  #data = new Float32Array(1024);
-
-  push(value: number): void {
-    if (this.length === this.#data.length) {
-      const larger = new Float32Array(2 * this.length);
-      larger.set(this.#data);
-      this.#data = larger;
-    }
-    this.#data[this.length++] = value;
-  }
-
-  array(): Float32Array {
-    return this.#data.slice(0, this.length);
-  }
 }

@@ -1,48 +1,12 @@
 // A dataset in memory: columns of equal length, cut into parts and into batches.
 
-import { checkBoolean, checkInteger, checkKeys, checkNumber } from "../check.js";
+import { checkInteger } from "../check.js";
 import { ArgumentError, describe, ShapeError } from "../errors.js";
-import { type Column, type ColumnData, examplesOf, gather, lengthOf } from "./column.js";
-import { permutation } from "./shuffle.js";
-import { splitIndices } from "./split.js";
+import { type Batch, type Batches, type BatchOptions, planBatches } from "./batches.js";
+import { type Column, type ColumnData, examplesOf, gatherColumns, lengthOf, mapColumns } from "./column.js";
+import { type SplitOptions, splitExamples } from "./split.js";
 
-/** Some examples, column by column. */
-export interface Batch<N extends string = string> {
-  /** How many examples: the batch size, or what is left for the last batch. */
-  readonly size: number;
-  /** Per column, size * (product of shape) values. Views of the dataset's own memory unless shuffled: do not write. */
-  readonly columns: Readonly<Record<N, ColumnData>>;
-}
-
-/** The batches of one epoch; iterating again gives the same ones again. */
-export interface Batches<N extends string = string> extends Iterable<Batch<N>> {
-  /** Batches in the whole epoch, those before `start` included. */
-  readonly count: number;
-}
-
-/** How to cut an epoch into batches. */
-export interface BatchOptions {
-  /** Examples per batch, 1 or more. */
-  readonly batchSize: number;
-  /** Seed of the order, an integer from 0 below 2^53. Without it examples come in their own order. */
-  readonly shuffle?: number | { readonly seed: number };
-  /** Each epoch of a seed has its own order. Integer from 0 below 2^32, default 0. */
-  readonly epoch?: number;
-  /** Leaves a last batch of fewer than `batchSize` examples out. Default false. */
-  readonly dropLast?: boolean;
-  /** The first batch to give, default 0: where an interrupted epoch goes on. */
-  readonly start?: number;
-}
-
-/** How to hold examples out. */
-export interface SplitOptions<N extends string = string> {
-  /** The share held out, between 0 and 1: round(size * validation) examples. */
-  readonly validation: number;
-  /** Integer from 0 below 2^53. Default 0. */
-  readonly seed?: number;
-  /** A column of class numbers (i32 or u8, shape []): each class is held out in that share. */
-  readonly stratify?: N;
-}
+export type { Batch, Batches, BatchOptions, SplitOptions };
 
 /**
  * Examples in memory, as named columns of equal length.
@@ -106,10 +70,11 @@ export class Dataset<N extends string = string> {
   slice(start: number, end: number = this.size): Dataset<N> {
     checkInteger("Dataset.slice: 'start'", start, 0, this.size);
     checkInteger("Dataset.slice: 'end'", end, start, this.size);
-    return this.#map(({ data, shape }) => {
+    const part = mapColumns(this.columns, ({ data, shape }) => {
       const length = lengthOf(shape);
       return data.subarray(start * length, end * length);
     });
+    return new Dataset<N>(part);
   }
 
   /**
@@ -125,24 +90,7 @@ export class Dataset<N extends string = string> {
    * @throws ArgumentError for a share that leaves a part empty, an unknown column, or one that holds no class numbers.
    */
   split(options: SplitOptions<N>): [Dataset<N>, Dataset<N>] {
-    checkKeys("Dataset.split", options, ["validation", "seed", "stratify"]);
-    const share = checkNumber(
-      "Dataset.split: 'validation'",
-      options.validation,
-      "a number between 0 and 1",
-      (v) => v > 0 && v < 1,
-    );
-    const seed = checkInteger("Dataset.split: 'seed'", options.seed ?? 0, 0);
-    const labels = options.stratify === undefined ? undefined : this.#classNumbers(options.stratify);
-    const held = Math.round(this.size * share);
-    if (held === 0 || held === this.size) {
-      throw new ArgumentError({
-        argument: "Dataset.split: 'validation'",
-        got: `${share}, which is ${held} of ${this.size} examples`,
-        accepted: "a share that leaves an example in each part",
-      });
-    }
-    const { train, validation } = splitIndices(this.size, share, seed, labels);
+    const { train, validation } = splitExamples("Dataset.split", this.size, this.columns, options);
     return [this.#gather(train), this.#gather(validation)];
   }
 
@@ -152,57 +100,23 @@ export class Dataset<N extends string = string> {
    * @throws ArgumentError for an option out of range, or one that does not exist.
    */
   batches(options: BatchOptions): Batches<N> {
-    checkKeys("Dataset.batches", options, ["batchSize", "shuffle", "epoch", "dropLast", "start"]);
-    const { shuffle } = options;
-    const dropLast = checkBoolean("Dataset.batches: 'dropLast'", options.dropLast ?? false);
-    const batchSize = checkInteger("Dataset.batches: 'batchSize'", options.batchSize, 1);
-    const epoch = checkInteger("Dataset.batches: 'epoch'", options.epoch ?? 0, 0, 2 ** 32 - 1);
-    const count = (dropLast ? Math.floor : Math.ceil)(this.size / batchSize);
-    const start = checkInteger("Dataset.batches: 'start'", options.start ?? 0, 0, count);
-    const order =
-      shuffle === undefined ? undefined : permutation(this.size, { seed: seedOf(shuffle), epoch });
+    const plan = planBatches("Dataset.batches", this.size, options);
     const batch = (index: number): Batch<N> => {
-      const [from, to] = [index * batchSize, Math.min((index + 1) * batchSize, this.size)];
-      const part = order ? this.#gather(order.subarray(from, to)) : this.slice(from, to);
+      const { from, to, picked } = plan.batch(index);
+      const part = picked ? this.#gather(picked) : this.slice(from, to);
       return { size: part.size, columns: dataOf(part.columns) };
     };
     return {
-      count,
+      count: plan.count,
       *[Symbol.iterator]() {
-        for (let index = start; index < count; index++) yield batch(index);
+        for (let index = plan.start; index < plan.count; index++) yield batch(index);
       },
     };
   }
 
   #gather(indices: Uint32Array): Dataset<N> {
-    return this.#map(({ data, shape }) => gather(data, lengthOf(shape), indices));
+    return new Dataset<N>(gatherColumns(this.columns, indices));
   }
-
-  #map(data: (column: Column) => ColumnData): Dataset<N> {
-    const columns = this.names.map((name) => {
-      const column = this.columns[name];
-      return [name, { data: data(column), shape: column.shape }] as const;
-    });
-    return new Dataset<N>(Object.fromEntries(columns) as Record<N, Column>);
-  }
-
-  #classNumbers(name: N): ColumnData {
-    const column = Object.hasOwn(this.columns, name) ? this.columns[name] : undefined;
-    if (column && column.shape.length === 0 && !(column.data instanceof Float32Array)) return column.data;
-    throw new ArgumentError({
-      argument: "Dataset.split: 'stratify'",
-      got: describe(name),
-      accepted: `a column of class numbers (i32 or u8, shape []); the columns are ${this.names.join(", ")}`,
-    });
-  }
-}
-
-function seedOf(shuffle: number | { readonly seed: number }): number {
-  if (typeof shuffle === "object" && shuffle !== null) {
-    checkKeys("Dataset.batches: 'shuffle'", shuffle, ["seed"]);
-    return checkInteger("Dataset.batches: 'shuffle.seed'", shuffle.seed, 0);
-  }
-  return checkInteger("Dataset.batches: 'shuffle'", shuffle, 0);
 }
 
 function dataOf<N extends string>(columns: Readonly<Record<N, Column>>): Record<N, ColumnData> {

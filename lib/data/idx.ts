@@ -2,7 +2,8 @@
 // u32 per dimension, then the values with the last dimension running fastest.
 
 import { DataError } from "../errors.js";
-import type { ColumnData } from "./column.js";
+import { type ColumnData, lengthOf } from "./column.js";
+import { COLUMN_ARRAYS, type ColumnType } from "./convert.js";
 import { readBytes } from "./files.js";
 
 /** The array of an IDX file. */
@@ -12,22 +13,7 @@ export interface IdxArray {
   readonly shape: readonly number[];
 }
 
-const TYPES: Readonly<
-  Record<number, { bytes: number; read: (view: DataView, length: number) => ColumnData }>
-> = {
-  8: {
-    bytes: 1,
-    read: (view, length) => new Uint8Array(view.buffer, view.byteOffset, length),
-  },
-  12: {
-    bytes: 4,
-    read: (view, length) => Int32Array.from({ length }, (_, i) => view.getInt32(4 * i)),
-  },
-  13: {
-    bytes: 4,
-    read: (view, length) => Float32Array.from({ length }, (_, i) => view.getFloat32(4 * i)),
-  },
-};
+const CODES: Readonly<Record<number, ColumnType>> = { 8: "u8", 12: "i32", 13: "f32" };
 
 /**
  * Reads an IDX file, plain or gzipped, of u8, i32 or f32 values.
@@ -44,31 +30,53 @@ export async function readIdx(path: string, hint?: string): Promise<IdxArray> {
  * @throws DataError for a wrong magic number, another element type, or a length other than the header tells.
  */
 export function decodeIdx(bytes: Uint8Array, name = "IDX data"): IdxArray {
+  const { type, shape, start } = idxLayout(bytes, bytes.length, name);
+  return { data: idxValues(type, bytes.subarray(start)), shape };
+}
+
+/** Where the values of an IDX file are, and what. */
+export interface IdxLayout {
+  readonly type: ColumnType;
+  readonly shape: readonly number[];
+  /** The byte at which they start. */
+  readonly start: number;
+}
+
+/** Bytes from the start of an IDX file that hold its header, whatever the file. */
+export const IDX_HEAD = 4 + 4 * 255;
+
+/** Reads the header of an IDX file of `size` bytes from its beginning. @throws DataError as `decodeIdx` */
+export function idxLayout(head: Uint8Array, size: number, name: string): IdxLayout {
   const fail = (got: string, accepted: string): DataError => new DataError({ argument: name, got, accepted });
-  const [zero0, zero1, code, rank] = bytes;
+  const [zero0, zero1, code, rank] = head;
   if (zero0 === undefined || zero1 === undefined || code === undefined || rank === undefined) {
-    throw fail(`${bytes.length} bytes`, "an IDX file, which has at least 4 bytes");
+    throw fail(`${size} bytes`, "an IDX file, which has at least 4 bytes");
   }
-  const type = TYPES[code];
+  const type = CODES[code];
   if (zero0 !== 0 || zero1 !== 0 || type === undefined) {
-    const magic = Buffer.from(bytes.subarray(0, 4)).toString("hex");
+    const magic = Buffer.from(head.subarray(0, 4)).toString("hex");
     throw fail(
       `the magic number 0x${magic}`,
       "0x000008nn (u8), 0x00000cnn (i32) or 0x00000dnn (f32), nn dimensions",
     );
   }
-  const header = 4 + 4 * rank;
-  if (bytes.length < header) {
-    throw fail(`${bytes.length} bytes`, `a header of ${header} bytes for ${rank} dimensions`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = 4 + 4 * rank;
+  if (head.length < start) throw fail(`${size} bytes`, `a header of ${start} bytes for ${rank} dimensions`);
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
-  const length = shape.reduce((product, dimension) => product * dimension, 1);
-  if (bytes.length !== header + length * type.bytes) {
-    throw fail(
-      `${bytes.length} bytes${bytes.length < header + length * type.bytes ? " (cut short?)" : ""}`,
-      `${header + length * type.bytes} bytes for the dimensions ${shape.join(" x ")}`,
-    );
+  const end = start + lengthOf(shape) * COLUMN_ARRAYS[type].BYTES_PER_ELEMENT;
+  if (size !== end) {
+    const cut = size < end ? " (cut short?)" : "";
+    throw fail(`${size} bytes${cut}`, `${end} bytes for the dimensions ${shape.join(" x ")}`);
   }
-  return { data: type.read(new DataView(bytes.buffer, bytes.byteOffset + header), length), shape };
+  return { type, shape, start };
+}
+
+/** Values as they lie in a file: big-endian. Those of u8 share the memory. */
+export function idxValues(type: ColumnType, bytes: Uint8Array): ColumnData {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = bytes.length / COLUMN_ARRAYS[type].BYTES_PER_ELEMENT;
+  if (type === "u8") return bytes.subarray(0, length);
+  if (type === "i32") return Int32Array.from({ length }, (_, i) => view.getInt32(4 * i));
+  return Float32Array.from({ length }, (_, i) => view.getFloat32(4 * i));
 }

@@ -4,7 +4,7 @@
 import { checkChoice, checkInteger } from "../check.js";
 import { ArgumentError, DataError, DTypeError, describe, ShapeError } from "../errors.js";
 import type { Column } from "./column.js";
-import { numbersOf } from "./convert.js";
+import { type ColumnType, numbersOf } from "./convert.js";
 import { readBytes, writeFileAtomically } from "./files.js";
 import { type NpyHeader, parseNpyHeader } from "./npy-header.js";
 
@@ -106,7 +106,28 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array[] {
  *   little-endian f4, f8, i4, i8, u1 or bool, or a length other than the header tells.
  */
 export function decodeNpy(bytes: Uint8Array, name = "npy data"): NpyArray {
-  const { header, start } = headerOf(bytes, name);
+  const { dtype, shape, start } = npyLayout(bytes, bytes.length, name);
+  const data = npyValues(dtype, bytes.subarray(start), (value) => `${name}, value ${value}`);
+  return { dtype, shape, data } as NpyArray;
+}
+
+/** Where the values of a .npy file are, and what. */
+export interface NpyLayout {
+  readonly dtype: NpyDType;
+  readonly shape: readonly number[];
+  /** The byte at which they start. */
+  readonly start: number;
+}
+
+/** Bytes from the start of a .npy file that hold its header, whatever the file. */
+export const NPY_HEAD = 12 + MAX_HEADER;
+
+/**
+ * Reads the header of a .npy file of `size` bytes from its beginning.
+ * @throws DataError as `decodeNpy`, but for values of booleans.
+ */
+export function npyLayout(head: Uint8Array, size: number, name: string): NpyLayout {
+  const { header, start } = headerOf(head, name);
   const { fortranOrder, shape } = header;
   const dtype = dtypeOf(header, name);
   if (fortranOrder) {
@@ -120,21 +141,33 @@ export function decodeNpy(bytes: Uint8Array, name = "npy data"): NpyArray {
       accepted: `${MAX_RANK} at most`,
     });
   }
-  const { array } = TYPES[dtype];
-  const [length, size] = [lengthOf(shape), array.BYTES_PER_ELEMENT];
-  const own = bytes.subarray(start);
-  if (own.length !== length * size) {
-    const cut = own.length < length * size ? " (cut short?)" : "";
-    const accepted = `${length * size} bytes for the shape (${shape.join(", ")})`;
-    throw new DataError({ argument: name, got: `${own.length} bytes of values${cut}`, accepted });
+  const [own, expected] = [size - start, lengthOf(shape) * npyBytes(dtype)];
+  if (own !== expected) {
+    const cut = own < expected ? " (cut short?)" : "";
+    const accepted = `${expected} bytes for the shape (${shape.join(", ")})`;
+    throw new DataError({ argument: name, got: `${own} bytes of values${cut}`, accepted });
   }
+  return { dtype, shape, start };
+}
+
+/** Bytes of a value. */
+export const npyBytes = (dtype: NpyDType): number => TYPES[dtype].array.BYTES_PER_ELEMENT;
+
+/** Values as they lie in a file: a view of the bytes where the alignment allows it. @throws DataError for wrong booleans */
+export function npyValues(
+  dtype: NpyDType,
+  bytes: Uint8Array,
+  place: (value: number) => string,
+): NpyArray["data"] {
   if (dtype === "b1") {
-    const wrong = own.findIndex((value) => value > 1);
-    if (wrong >= 0)
-      throw new DataError({ argument: `${name}, value ${wrong}`, got: `${own[wrong]}`, accepted: "0 or 1" });
+    const wrong = bytes.findIndex((value) => value > 1);
+    if (wrong >= 0) {
+      throw new DataError({ argument: place(wrong), got: `${bytes[wrong]}`, accepted: "0 or 1" });
+    }
   }
-  const { buffer, byteOffset } = own.byteOffset % size === 0 ? own : new Uint8Array(own);
-  return { dtype, shape, data: new array(buffer, byteOffset, length) } as NpyArray;
+  const size = npyBytes(dtype);
+  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  return new TYPES[dtype].array(buffer, byteOffset, bytes.length / size);
 }
 
 /**
@@ -149,8 +182,15 @@ export function npyColumn({ data, shape, dtype }: NpyArray, name = "npy data"): 
     const accepted = "examples first, then dimensions of 1 or more";
     throw new ShapeError({ argument: name, got: `the shape [${shape.join(", ")}]`, accepted });
   }
-  const target = dtype.startsWith("f") ? "f32" : dtype.startsWith("i") ? "i32" : "u8";
-  return { data: numbersOf(target, data, (index) => `${name}, value ${index}`), shape: example };
+  return {
+    data: numbersOf(npyColumnType(dtype), data, (index) => `${name}, value ${index}`),
+    shape: example,
+  };
+}
+
+/** The element type of the column that an array becomes. */
+export function npyColumnType(dtype: NpyDType): ColumnType {
+  return dtype.startsWith("f") ? "f32" : dtype.startsWith("i") ? "i32" : "u8";
 }
 
 const lengthOf = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1);

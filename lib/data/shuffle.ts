@@ -4,7 +4,7 @@ import { checkInteger } from "../check.js";
 import { philox } from "./philox.js";
 
 /** Philox streams of this folder, so that a split and an epoch with one seed have nothing in common. */
-const STREAMS = { shuffle: 0x73687566, split: 0x73706c74 } as const;
+const STREAMS = { shuffle: 0x73687566, split: 0x73706c74, buffer: 0x62756666 } as const;
 
 /** What a permutation depends on, beside its size. */
 export interface OrderKey {
@@ -18,6 +18,12 @@ export interface OrderKey {
 
 /** Uniform in [0, 1), a multiple of 2^-53, from two 32-bit words. */
 const uniform = (high: number, low: number): number => ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+
+/** Draw `index` of a seed and an epoch: an integer from 0 below `below`, for use in a buffer that shuffles. */
+export function draw(index: number, below: number, { seed, epoch = 0 }: OrderKey): number {
+  const [a, b, c, d] = philox(seed, Math.floor(index / 2), STREAMS.buffer, epoch);
+  return Math.floor((index % 2 === 0 ? uniform(a, b) : uniform(c, d)) * below);
+}
 
 /**
  * A random permutation of 0 ... size - 1: Fisher and Yates' shuffle in Durstenfeld's form (1964), exchange i drawing its

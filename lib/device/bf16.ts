@@ -1,6 +1,7 @@
 // bf16 on the host: an f32 without its lower 16 bits, kept as a bit pattern in a Uint16Array.
 
 import { DTypeError, describe } from "../errors.js";
+import { bf16Values } from "../halves.js";
 
 /** The bits of an f32, rounded to the nearest bf16, ties to even. Infinity stays, NaN stays NaN: as the devices round. */
 function round(bits: number): number {
@@ -21,5 +22,5 @@ export function fromBF16(bits: Uint16Array): Float32Array {
   if (!(bits instanceof Uint16Array)) {
     throw new DTypeError({ argument: "fromBF16: 'bits'", got: describe(bits), accepted: "a Uint16Array" });
   }
-  return new Float32Array(Uint32Array.from(bits, (code) => code << 16).buffer);
+  return bf16Values(bits);
 }

@@ -2,6 +2,7 @@
 
 import { checkInteger } from "../check.js";
 import { ArgumentError, DisposedError, DTypeError, describe, ShapeError } from "../errors.js";
+import { loanOf } from "../lent.js";
 import { type NativeBuffer, promised, type TypedArray } from "../native/native.js";
 import type { Device } from "./device.js";
 import {
@@ -152,6 +153,7 @@ export class DeviceBuffer<D extends DType = DType> {
         accepted: `${this.length} elements, shape ${shapeText(this.shape)}`,
       });
     }
+    loanOf("buffer.write: 'data'", data);
     this.device.native.write(this.native, this.byteOffset, data as TypedArray);
   }
 

@@ -10,6 +10,7 @@ const INFO: DeviceInfo = {
   capability: "",
   memoryBytes: 0,
   threads: 0,
+  precisions: ["f32", "bf16"],
   unavailable: "",
 };
 
@@ -40,6 +41,8 @@ class DryDevice implements NativeDevice {
 
   submit(): void {}
   write(): void {}
+  stage(): void {}
+  unstage(): void {}
 
   read(
     _buffer: NativeBuffer,

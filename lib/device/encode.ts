@@ -30,6 +30,13 @@ export const RULES = new Map(
   schema.rules.map((rule) => [rule.name, { ...rule, states: rule.states.split(" ").filter(Boolean) }]),
 );
 
+/** An update rule. Its name is written in our own code, so an unknown one is a defect. */
+export function ruleOf(name: string) {
+  const rule = RULES.get(name);
+  if (!rule) throw new Error(`adastep has no update rule named "${name}"`);
+  return rule;
+}
+
 /** Sizes of the memory of an optimizer's step, in elements and words (core/schema.cc). */
 export const STEP = schema.step;
 

@@ -2,7 +2,9 @@
 
 import { checkBoolean, checkChoice, checkKeys, checkNumber, given } from "../check.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
+import type { ComputePrecision } from "../native/native.js";
 import { DeviceBuffer } from "./buffer.js";
+import type { Device } from "./device.js";
 import { countOf, type Shape, sameShape } from "./dtype.js";
 
 /** Activations of the epilogue. */
@@ -22,6 +24,19 @@ export interface GemmOptions {
   readonly bias?: DeviceBuffer<"f32">;
   /** Applied last. Default "none". */
   readonly activation?: Activation;
+  /** What a and b are rounded to as they are read. Default "f32". */
+  readonly precision?: ComputePrecision;
+}
+
+/** A precision that the device has. @throws ArgumentError that names those that it has */
+export function checkPrecision(argument: string, value: unknown, device: Device): ComputePrecision {
+  const precision = checkChoice(argument, value, ["f32", "bf16"]);
+  const { precisions } = device.info;
+  if (!precisions.includes(precision)) {
+    const accepted = `${precisions.map((each) => `"${each}"`).join(" or ")} there; "bf16" takes compute capability 8.0 or later`;
+    throw new ArgumentError({ argument, got: `"${precision}" on ${device}`, accepted });
+  }
+  return precision;
 }
 
 function checkMatrix(argument: string, value: unknown): DeviceBuffer<"f32"> {
@@ -70,11 +85,13 @@ export function matrixOf(shape: Shape, transposed: boolean): [rows: number, cols
 /**
  * Enqueues c = activation(alpha op(a) op(b) + beta c + bias). Row-major f32; a [m, k], b [k, n], c [m, n], or batches of
  * them with equal leading dimensions (a or b may be a single matrix that is used for the whole batch). Each element is one
- * fma chain in ascending k: the same bits on every device and number of threads.
+ * fma chain in ascending k: the same bits on every device and number of threads. With `precision: "bf16"` a and b are rounded as they
+ * are read, and a GPU of compute capability 8.0 or later multiplies them on tensor cores: in f32, but in an order of their own, so
+ * that devices agree to rounding only. On the CPU it is there to see what the rounding does; it is not faster.
  * @throws ShapeError, DTypeError, ArgumentError, DisposedError
  */
 export function gemm(c: DeviceBuffer, a: DeviceBuffer, b: DeviceBuffer, options: GemmOptions = {}): void {
-  checkKeys("gemm", options, ["transA", "transB", "alpha", "beta", "bias", "activation"]);
+  checkKeys("gemm", options, ["transA", "transB", "alpha", "beta", "bias", "activation", "precision"]);
   const [C, A, B] = [checkMatrix("gemm: 'c'", c), checkMatrix("gemm: 'a'", a), checkMatrix("gemm: 'b'", b)];
   const transA = checkBoolean("gemm: 'transA'", given(options.transA, false));
   const transB = checkBoolean("gemm: 'transB'", given(options.transB, false));
@@ -87,6 +104,7 @@ export function gemm(c: DeviceBuffer, a: DeviceBuffer, b: DeviceBuffer, options:
     "tanh",
     "sigmoid",
   ]);
+  const precision = checkPrecision("gemm: 'precision'", given(options.precision, "f32"), C.device);
   const [m, k] = matrixOf(A.shape, transA);
   const [kb, n] = matrixOf(B.shape, transB);
   const [mc, nc] = matrixOf(C.shape, false);
@@ -111,5 +129,5 @@ export function gemm(c: DeviceBuffer, a: DeviceBuffer, b: DeviceBuffer, options:
     });
   }
   const layout = gemmLayout({ batch, m, n, k, transA, transB }, A.shape, B.shape);
-  c.device.run("gemm", { ...layout, alpha, beta, activation, a: A, b: B, bias, c: C });
+  c.device.run("gemm", { ...layout, alpha, beta, activation, precision, a: A, b: B, bias, c: C });
 }

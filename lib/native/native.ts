@@ -11,6 +11,12 @@ export const EXACT_MEMORY = process.env.ADASTEP_POOL === "exact";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array | Float64Array | Uint16Array;
 
+/**
+ * What the operands of a matrix product are rounded to as they are read, to the nearest with ties to even: `"f32"` not at all,
+ * `"bf16"` to 8 significant bits, with the range of f32. Sums, results and all memory are f32.
+ */
+export type ComputePrecision = "f32" | "bf16";
+
 /** A device as the machine offers it. */
 export interface DeviceInfo {
   readonly kind: "cpu" | "cuda";
@@ -22,6 +28,8 @@ export interface DeviceInfo {
   readonly memoryBytes: number;
   /** Threads that compute; 0 on a GPU. */
   readonly threads: number;
+  /** What the operands of matrix products can be rounded to: bf16 on a GPU takes compute capability 8.0. */
+  readonly precisions: readonly ComputePrecision[];
   /** Why it cannot be used, in words; empty if it can. */
   readonly unavailable: string;
 }
@@ -63,6 +71,13 @@ export interface NativeDevice {
     outputs: Float64Array,
   ): NativeProgram;
   write(buffer: NativeBuffer, byteOffset: number, data: TypedArray): void;
+  /**
+   * From now on runs read arrays in this memory where they lie, over a SharedArrayBuffer: it has to stay as it is until they
+   * are done. The device keeps it alive until it is unstaged, or closed, and nothing reads it any more.
+   */
+  stage(memory: Uint8Array): void;
+  /** From now on runs copy arrays in this memory at the call. */
+  unstage(memory: Uint8Array): void;
   read(buffer: NativeBuffer, byteOffset: number, bytes: number, callback: Callback<ArrayBuffer>): void;
   sync(callback: Callback<undefined>): void;
   reset(): void;
@@ -88,8 +103,12 @@ export interface Schema {
     /** Which state is where the last update came from, which the second moment; -1: none. */
     readonly direction: number;
     readonly second: number;
+    /** Which states are sums or means of squares, whose 8-bit codes have no sign: as bits. */
+    readonly squares: number;
     /** Which states are never negative, and divide: as bits. */
     readonly positive: number;
+    /** Whether it takes sums over all parameters before the update. */
+    readonly measures: boolean;
   }[];
   /** Counts of elements and of words. */
   readonly step: {

@@ -1,7 +1,7 @@
 // Tables of rows: a row per index, or a sum or mean of rows per bag of indices.
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, given } from "../check.js";
-import { embeddingBag } from "../tensor/bag.js";
+import { type Bags, embeddingBag } from "../tensor/bag.js";
 import { embedding } from "../tensor/embedding.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -69,10 +69,10 @@ export class EmbeddingBag extends Table {
 
   /**
    * indices i32 [n], offsets i32 [bags] (where each bag begins, ascending from 0) -> f32 [bags, dim]; without offsets
-   * indices are [bags, length].
+   * indices are [bags, length]. Or bags, which have all three: of a SparseDataset, in a Trainer.
    * @param weights a factor per index, with mode `"sum"`
    */
-  forward(indices: Value, offsets?: Value, weights?: Value): Tensor {
+  forward(indices: Value | Bags, offsets?: Value, weights?: Value): Tensor {
     return embeddingBag(this.weight.parameter, indices, { offsets, mode: this.mode, weights });
   }
 }

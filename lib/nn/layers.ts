@@ -2,12 +2,12 @@
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
 import { ArgumentError, describe } from "../errors.js";
+import type { Bags } from "../tensor/bag.js";
 import { dropout } from "../tensor/dropout.js";
 import { linear } from "../tensor/matmul.js";
-import { layerNorm } from "../tensor/normalize.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { constant, fanInUniform } from "./init.js";
+import { fanInUniform } from "./init.js";
 import { type Declared, Module } from "./module.js";
 
 const MAX_SIZE = 2 ** 31 - 1;
@@ -36,33 +36,6 @@ export class Linear extends Module {
   /** x f32 [..., inputs] -> f32 [..., outputs]. */
   forward(x: Value): Tensor {
     return linear(x, this.weight.parameter, this.bias?.parameter);
-  }
-}
-
-/** Layer normalisation over the last dimension of size `features`. Parameters weight (ones) and bias (zeros). */
-export class LayerNorm extends Module {
-  readonly weight: Declared;
-  readonly bias: Declared;
-  readonly eps: number;
-
-  /** @param options.eps default 1e-5 */
-  constructor(features: number, options: { readonly eps?: number } = {}) {
-    super();
-    checkKeys("LayerNorm", options, ["eps"]);
-    checkInteger("LayerNorm: 'features'", features, 1, MAX_SIZE);
-    this.eps = checkNumber(
-      "LayerNorm: 'eps'",
-      given(options.eps, 1e-5),
-      "a number, 0 or more",
-      (v) => v >= 0,
-    );
-    this.weight = this.declare([features], constant(1));
-    this.bias = this.declare([features], constant(0));
-  }
-
-  /** x f32 [..., features] -> the same shape. */
-  forward(x: Value): Tensor {
-    return layerNorm(x, this.weight.parameter, this.bias.parameter, this.eps);
   }
 }
 
@@ -103,8 +76,8 @@ export class Sequential extends Module {
     return this.layers.map((layer, i) => [String(i), layer]);
   }
 
-  forward(x: Value): Tensor {
-    return this.layers.reduce<Value>(
+  forward(x: Value | Bags): Tensor {
+    return this.layers.reduce<Value | Bags>(
       (h, layer) => (layer instanceof Module ? layer.forward(h) : layer(h as Tensor)),
       x,
     ) as Tensor;

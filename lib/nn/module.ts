@@ -6,6 +6,7 @@ import { Device } from "../device/device.js";
 import { checkShape, countOf, type Shape } from "../device/dtype.js";
 import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
 import { EXACT_MEMORY } from "../native/native.js";
+import type { Bags } from "../tensor/bag.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Value } from "../tensor/recorder.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -20,9 +21,11 @@ export class Declared {
     readonly init: Initializer,
     /** Whether it is a table whose gradient is a list of rows. */
     readonly sparse = false,
+    /** Whether optimizers update it. What they do not is kept and saved with the model all the same. */
+    readonly trained = true,
   ) {}
 
-  /** The parameter; throws if the model has not been placed. */
+  /** The parameter, or what is kept like one; throws if the model has not been placed. */
   get parameter(): Parameter<"f32"> {
     if (!this.placed) {
       throw new ArgumentError({
@@ -44,14 +47,15 @@ export interface PlacementOptions {
 const PAD = 64; // floats: parameters start at multiples of 256 bytes, so that vector loads are aligned
 
 /**
- * Gives declared parameters memory, zero: the dense ones in one contiguous arena, each sparse table in a block of its own.
+ * Gives declared parameters memory, zero: the dense ones in one contiguous arena, each sparse table, and what is not
+ * trained, in a block of its own.
  * Returns what has to be disposed.
  */
 export function place(
   device: Device,
   entries: readonly (readonly [name: string, declared: Declared])[],
 ): DeviceBuffer<"f32">[] {
-  const dense = entries.filter(([, { sparse }]) => !sparse && !EXACT_MEMORY);
+  const dense = entries.filter(([, { sparse, trained }]) => !sparse && trained && !EXACT_MEMORY);
   const starts = new Map<Declared, number>();
   let total = 0;
   for (const [, declared] of dense) {
@@ -83,16 +87,17 @@ export function place(
 export abstract class Module {
   #owned: readonly DeviceBuffer[] = [];
 
-  /** Records what the model does to `x`, inside `device.program(...)`. */
-  abstract forward(x: Value): Tensor;
+  /** Records what the model does to `x`, inside `device.program(...)`. Bags are for models that begin with an EmbeddingBag. */
+  abstract forward(x: Value | Bags): Tensor;
 
-  /** Declares a parameter: a field of a subclass. */
+  /** Declares a parameter, or with `trained: false` numbers that are kept like one: a field of a subclass. */
   protected declare(
     shape: readonly number[],
     init: Initializer,
-    options: { readonly sparse?: boolean } = {},
+    options: { readonly sparse?: boolean; readonly trained?: boolean } = {},
   ): Declared {
-    return new Declared(checkShape("declare: 'shape'", shape), init, options.sparse);
+    const { sparse, trained } = options;
+    return new Declared(checkShape("declare: 'shape'", shape), init, sparse, trained);
   }
 
   /** Parameters declared here and in submodules, by name: `"0.weight"`. One that is used in two places is listed once. */
@@ -107,6 +112,16 @@ export abstract class Module {
     }
   }
 
+  /** This module, named `prefix`, and those in it, by name: `"0"`. One that is used in two places is listed once. */
+  *modules(prefix = "", seen: Set<object> = new Set()): Generator<[name: string, module: Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [field, value] of this.fields()) {
+      if (value instanceof Module) yield* value.modules(prefix === "" ? field : `${prefix}.${field}`, seen);
+    }
+  }
+
   /** The fields that may hold parameters or modules, by the name that they have in files. */
   protected fields(): Iterable<[string, unknown]> {
     return Object.entries(this).flatMap(([name, value]): [string, unknown][] =>
@@ -116,7 +131,7 @@ export abstract class Module {
 
   /**
    * Gives all parameters memory on the device and their seeded initial values: the dense ones in one contiguous arena,
-   * each sparse table in a block of its own.
+   * each sparse table, and what is not trained, in a block of its own.
    */
   to(device: Device, options: PlacementOptions = {}): this {
     if (!(device instanceof Device)) {
@@ -143,14 +158,19 @@ export abstract class Module {
     return this;
   }
 
-  /** All parameters, in the order of declaration. */
+  /** All parameters that are trained, in the order of declaration. */
   parameters(): Parameter<"f32">[] {
+    return [...this.declared()].flatMap(([, declared]) => (declared.trained ? [declared.parameter] : []));
+  }
+
+  /** All that the model consists of, in the order of declaration: parameters, and what is not trained. */
+  values(): Parameter<"f32">[] {
     return [...this.declared()].map(([, declared]) => declared.parameter);
   }
 
-  /** Copies of all parameters by name. */
+  /** Copies of all parameters by name, and of what else is kept: running statistics. */
   async state(): Promise<Record<string, { shape: Shape; data: Float32Array }>> {
-    const parameters = this.parameters();
+    const parameters = this.values();
     const arrays = await Promise.all(parameters.map((parameter) => parameter.value.read()));
     return Object.fromEntries(
       parameters.map(({ name, shape }, i) => [name, { shape, data: arrays[i] as Float32Array }]),
@@ -159,7 +179,7 @@ export abstract class Module {
 
   /** Writes parameters by name; the names and sizes must be exactly those of the model. Nothing is written if one is not. */
   load(state: Readonly<Record<string, { readonly shape: Shape; readonly data: Float32Array }>>): void {
-    const parameters = this.parameters();
+    const parameters = this.values();
     const names = parameters.map(({ name }) => name);
     checkKeys("model.load", state, names);
     for (const { name, shape, value } of parameters) {

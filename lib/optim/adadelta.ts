@@ -28,7 +28,7 @@ const FAMILY: Family<AdadeltaOptions> = {
   },
   rule: () => "adadelta",
   hyper: ({ decoupled, rho, eps }) => [Number(decoupled), rho, eps],
-  running: [0],
+  running: () => [0],
 };
 
 /**

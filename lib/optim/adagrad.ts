@@ -41,7 +41,7 @@ const FAMILY: Family<AdaGradOptions> = {
     Number(semantics !== "torch"),
     Number(semantics === "optax"),
   ],
-  running: [0],
+  running: () => [0],
   initialState: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),
 };
 

@@ -48,7 +48,7 @@ const ADAM: Family<AdamOptions> = {
   options: { ...SHARED, weightDecay: atLeast0(0), decoupled },
   rule: ruleOf,
   hyper: (options) => hyperOf(options, options.decoupled),
-  running: [0, 1, 1],
+  running: () => [0, 1, 1],
   advance: advanceBetas,
 };
 
@@ -57,7 +57,7 @@ const ADAMW: Family<AdamWOptions> = {
   options: { ...SHARED, weightDecay: atLeast0({ torch: 0.01, keras: 0.004, optax: 1e-4 }) },
   rule: ruleOf,
   hyper: (options) => hyperOf(options, true),
-  running: [0, 1, 1],
+  running: () => [0, 1, 1],
   advance: advanceBetas,
 };
 

@@ -33,7 +33,7 @@ const FAMILY: Family<AdamaxOptions> = {
     eps,
     Number(semantics === "keras"),
   ],
-  running: [0, 1],
+  running: () => [0, 1],
   advance: ([step = 0, power = 1], { betas: [beta1] }) => [step + 1, power * beta1],
 };
 

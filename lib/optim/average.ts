@@ -1,20 +1,37 @@
-// Parameters that are their running mean for a while.
+// Parameters that are their average for a while: the running mean that an optimizer keeps of them, or the one that is a part of
+// its rule.
 
 import type { DeviceBuffer } from "../device/buffer.js";
-import type { ParameterType } from "../tensor/parameter.js";
-import type { OptimizerMemory, RunMemory } from "./memory.js";
+import type { Parameter, ParameterType } from "../tensor/parameter.js";
+import type { OwnAverage } from "./family.js";
+import type { OptimizerMemory } from "./memory.js";
 
-/** Puts the running mean where the parameters are, for as long as somebody wants it so, and then the same bits back. */
+/** A parameter with what its average is made of. */
+interface Averaged {
+  readonly parameter: Parameter;
+  /** Its running mean, if the optimizer keeps one. */
+  readonly mean: DeviceBuffer | undefined;
+  /** One of its states. */
+  state(name: string): DeviceBuffer<"f32"> | undefined;
+}
+
+/** A parameter, and a copy of what it was. */
+type Held = readonly [of: Averaged, kept: DeviceBuffer<ParameterType>];
+
+/** Puts the average where the parameters are, for as long as somebody wants it so, and then the same bits back. */
 export class AverageScope {
   readonly #memory: OptimizerMemory;
+  readonly #own: (parameter: Parameter) => OwnAverage | undefined;
   #users = 0;
-  #kept = new Map<RunMemory, DeviceBuffer<ParameterType>>();
+  #held: Held[] = [];
 
-  constructor(memory: OptimizerMemory) {
+  /** `own` tells the average that the rule of a parameter keeps, if it does. */
+  constructor(memory: OptimizerMemory, own: (parameter: Parameter) => OwnAverage | undefined) {
     this.#memory = memory;
+    this.#own = own;
   }
 
-  /** Whether the parameters are their running mean now. */
+  /** Whether the parameters are their average now. */
   get active(): boolean {
     return this.#users > 0;
   }
@@ -27,37 +44,73 @@ export class AverageScope {
   leave(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
-    for (const { parameter, kept } of this.#places()) parameter.copyFrom(kept);
-    this.#forget();
+    this.#restore();
   }
 
   #exchange(): void {
-    const { device, runs } = this.#memory;
+    const { device } = this.#memory;
     try {
-      for (const memory of runs)
-        this.#kept.set(memory, device.allocUninitialized(memory.run.value.dtype, [memory.run.length]));
+      for (const of of this.#averaged()) {
+        const { dtype, shape } = of.parameter.value;
+        const kept = device.allocUninitialized(dtype, shape);
+        kept.copyFrom(of.parameter.value);
+        this.#held.push([of, kept]);
+      }
+      for (const [of, kept] of this.#held) {
+        const { value } = of.parameter;
+        const own = this.#own(of.parameter);
+        const state = own && of.state(own.state);
+        if (own && state) exchangeOwn(value, kept, state, own.share);
+        else if (of.mean) value.castFrom(of.mean);
+      }
     } catch (error) {
-      this.#forget(); // nothing is exchanged yet
+      this.#restore(); // some may be exchanged: that takes memory, too
       throw error;
-    }
-    for (const { parameter, kept, mean } of this.#places()) {
-      kept.copyFrom(parameter);
-      parameter.castFrom(mean);
     }
   }
 
   /** Parameters one by one: what is between them belongs to somebody else. */
-  *#places() {
+  *#averaged(): Generator<Averaged> {
     for (const { segment, memory } of this.#memory.places()) {
-      const { value: parameter } = segment.parameter;
-      const kept = this.#kept.get(memory)?.view(segment.at, parameter.shape);
-      const mean = memory.average?.view(segment.at, parameter.shape);
-      if (kept && mean) yield { parameter, kept, mean };
+      const { at, parameter } = segment;
+      const view = (buffer: DeviceBuffer | undefined) => buffer?.view(at, parameter.shape);
+      yield {
+        parameter,
+        mean: view(memory.average),
+        state: (name) =>
+          view(memory.states.find((state) => state.name === name)?.data) as DeviceBuffer<"f32"> | undefined,
+      };
     }
+    for (const table of this.#memory.tables)
+      yield { parameter: table.parameter, mean: undefined, state: (name) => table.state(name) };
   }
 
-  #forget(): void {
-    for (const buffer of this.#kept.values()) buffer.dispose();
-    this.#kept.clear();
+  #restore(): void {
+    for (const [{ parameter }, kept] of this.#held) {
+      parameter.value.copyFrom(kept);
+      kept.dispose();
+    }
+    this.#held = [];
   }
+}
+
+/** x = y + (1 / share - 1) (y - z), which is (y - (1 - share) z) / share: `value` becomes x. In f32, and then rounded to the nearest. */
+function exchangeOwn(
+  value: DeviceBuffer<ParameterType>,
+  y: DeviceBuffer<ParameterType>,
+  z: DeviceBuffer<"f32">,
+  share: number,
+): void {
+  const { device, length: n } = value;
+  if (n === 0) return;
+  const whole = value.dtype === "f32";
+  using wide = device.allocUninitialized("f32", [whole ? 0 : n]);
+  using room = device.allocUninitialized("f32", [whole ? 0 : n]);
+  const [from, to] = whole ? [y, value] : [wide, room];
+  if (!whole) wide.castFrom(y);
+  const places = { shape: [n], aStrides: [1], bStrides: [1], y: to };
+  device.run("binary", { fn: "sub", ...places, a: from, b: z });
+  device.run("unary", { fn: "affine", n, alpha: 1 / share - 1, beta: 0, x: to, y: to });
+  device.run("binary", { fn: "add", ...places, a: to, b: from });
+  if (!whole) value.castFrom(room);
 }

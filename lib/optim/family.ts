@@ -2,6 +2,8 @@
 
 import { checkKeys } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import type { Parameter } from "../tensor/parameter.js";
+import type { Composition } from "./compose.js";
 import type { StorageOptions } from "./storage.js";
 
 /**
@@ -46,6 +48,14 @@ export interface OptionSpec<T> {
 /** What a state is filled with before the first step: a number, or a copy of the parameter. */
 export type InitialState = number | "parameter";
 
+/** An average x of the parameters y that a rule keeps itself, in a state z: y = share x + (1 - share) z. */
+export interface OwnAverage {
+  /** Name of z; f32. */
+  readonly state: string;
+  /** Above 0. */
+  readonly share: number;
+}
+
 /** What a class says about itself; the Optimizer does the rest. */
 export interface Family<O extends CommonOptions> {
   /** Name of the class. */
@@ -58,7 +68,7 @@ export interface Family<O extends CommonOptions> {
   /** Hyper-parameters after lr, weight decay and maximize, as the rule's Hyper lists them. */
   hyper(options: Required<O>): readonly number[];
   /** The rule's Running at step 0. */
-  readonly running: readonly number[];
+  running(options: Required<O>): readonly number[];
   /**
    * Advances Running by a step, as the rule's begin() does, if that takes no more than the options; for a step count alone it can be
    * left out.
@@ -66,8 +76,14 @@ export interface Family<O extends CommonOptions> {
   advance?(running: readonly number[], options: Required<O>): readonly number[];
   /** By name of the state. Default 0. */
   initialState?(options: Required<O>): Readonly<Record<string, InitialState>>;
+  /** The average that the rule keeps, which `withAverage` gives. Default: none. */
+  ownAverage?(options: Required<O>): OwnAverage;
   /** Whether the update of each parameter is scaled by the ratio of its norm to that of the update (LAMB). Default false. */
   readonly trustRatio?: boolean;
+  /** Throws for parameters that the rule is not for, or that many groups. */
+  accepts?(owner: string, parameters: readonly Parameter[], groups: number): void;
+  /** Of a rule that gathers: what is made of each parameter. */
+  composition?(options: Required<O>): Composition;
 }
 
 /** What a rule starts with, from one set of options. */
@@ -83,6 +99,8 @@ export interface RuleSetup {
   runningAfter(steps: number): readonly number[] | undefined;
   readonly initialState: Readonly<Record<string, InitialState>>;
   readonly trustRatio: boolean;
+  readonly composition: Composition | undefined;
+  readonly ownAverage: OwnAverage | undefined;
 }
 
 /** `advance` of a rule whose Running is the step count and the powers of both betas, as Adam's. */
@@ -119,6 +137,7 @@ export function resolve<O extends CommonOptions>(
 export function setUp<O extends CommonOptions>(family: Family<O>, owner: string, given: unknown): RuleSetup {
   const options = resolve(family, owner, given);
   const { lr, weightDecay, maximize, semantics } = options as Required<CommonOptions>;
+  const start = family.running(options);
   return {
     rule: family.rule(options),
     semantics,
@@ -126,16 +145,18 @@ export function setUp<O extends CommonOptions>(family: Family<O>, owner: string,
     weightDecay,
     maximize,
     hyper: family.hyper(options),
-    running: family.running,
+    running: start,
     runningAfter: (steps) => {
-      if (family.running.length === 1) return [steps];
-      let { running }: { running: readonly number[] } = family;
+      if (start.length === 1) return [steps];
+      let running = start;
       if (!family.advance) return undefined;
       for (let i = 0; i < steps; i++) running = family.advance(running, options);
       return running;
     },
     initialState: family.initialState?.(options) ?? {},
     trustRatio: family.trustRatio ?? false,
+    composition: family.composition?.(options),
+    ownAverage: family.ownAverage?.(options),
   };
 }
 

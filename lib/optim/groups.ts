@@ -1,9 +1,10 @@
 // Parameters in groups, each with options of its own.
 
-import { checkBoolean, checkKeys } from "../check.js";
+import { checkBoolean, checkKeys, checkNumber } from "../check.js";
 import { ArgumentError, describe } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { type CommonOptions, type Family, type RuleSetup, setUp, type WithGroups } from "./family.js";
+import type { Schedule } from "./schedule/schedule.js";
 import { STORAGE } from "./storage.js";
 
 /** Parameters of a group and the numbers of their rule. */
@@ -50,6 +51,7 @@ export function groupUp(
   });
   const setup = setUp(family, owner, common);
   if (left.size > 0) found.push({ params: [...left], setup });
+  family.accepts?.(owner, parameters, found.length);
   const other = found.find((group) => group.setup.rule !== setup.rule);
   if (other) {
     throw new ArgumentError({
@@ -59,4 +61,23 @@ export function groupUp(
     });
   }
   return found;
+}
+
+/** The hyper-parameters of each group at a step: lr, weight decay, whether it maximizes, and those of its rule. */
+export function hyperOf(
+  owner: string,
+  {
+    groups,
+    setups,
+  }: { readonly groups: readonly { readonly lr: number }[]; readonly setups: readonly RuleSetup[] },
+  schedule: Schedule | undefined,
+  step: number,
+): number[][] {
+  const check = (argument: string, value: number): number =>
+    checkNumber(argument, value, "a number, 0 or more", (v) => v >= 0);
+  const factor = check(`${owner}: the schedule's factor at step ${step}`, schedule ? schedule(step) : 1);
+  return groups.map(({ lr }, i) => {
+    const { weightDecay, maximize, hyper } = setups[i] as RuleSetup;
+    return [check(`${owner}: 'lr'`, lr) * factor, weightDecay, Number(maximize), ...hyper];
+  });
 }

@@ -11,8 +11,13 @@ export type GuardCause = Exclude<(typeof CAUSES)[number], "none">;
 
 /**
  * What is done about a step: `skip` leaves parameters, state and step count as they are; `clip` scales the gradient down to the
- * largest norm that would not have been a spike; `backoff` lowers the learning rate (and skips what is not finite); `rollback`
- * restores the last snapshot of parameters and state and lowers the learning rate. `none` takes the step.
+ * largest norm that would not have been a spike, and skips a step whose loss is one; `backoff` lowers the learning rate, takes the
+ * step at that (and skips what is not finite), and gives the lower rate ten steps to show itself; `rollback` restores the last
+ * snapshot of parameters, state and running statistics and lowers the learning rate. `none` takes the step.
+ *
+ * In the nine steps after it has backed off, the guard takes spikes as they are (events with the action `none`): what was spoilt
+ * looks like one for a while. It skips what is not finite, and a spike more than twice as far from the median as that which it backed
+ * off for; of loss and norm the other is measured by as many times its own limit.
  */
 export type GuardAction = (typeof ACTIONS)[number];
 
@@ -33,7 +38,10 @@ export interface GuardOptions {
   readonly patience?: number;
   /** Factor on the learning rate each time it backs off or rolls back. Default 0.5. */
   readonly factor?: number;
-  /** Steps in which the learning rate doubles again, up to what it was. Default 1000; Infinity: never. */
+  /**
+   * Steps in which the learning rate doubles again, up to what it was. Default 5000: a rate that was too high once is too high for a
+   * while (bench/guard); Infinity: never.
+   */
   readonly recovery?: number;
   /** Good steps between snapshots, for `rollback`. Default 50. */
   readonly snapshotEvery?: number;
@@ -80,7 +88,7 @@ export function checkGuard(owner: string, options: GuardOptions): CheckedGuard {
       recovery ??
       checkNumber(
         `${at}.recovery'`,
-        given(options.recovery, 1000),
+        given(options.recovery, 5000),
         "a number above 0, or Infinity",
         (v) => v > 0,
       ),
@@ -96,7 +104,7 @@ export function slotsOf(guard: CheckedGuard | undefined): number {
 
 /** Dynamic loss scaling (Micikevicius et al. 2017). */
 export interface LossScaleOptions {
-  /** Default 65536. */
+  /** The scale of the first step that scales; a state that is loaded goes on with its own, if it has one. Default 65536. */
   readonly initial?: number;
   /** Factor after `interval` finite steps. Default 2. */
   readonly growth?: number;
@@ -171,6 +179,8 @@ export interface GuardEvent {
   readonly limit: number;
   /** What the learning rate is multiplied by from now on. */
   readonly lrFactor: number;
+  /** Decisions right before this one that are lost: the device remembers 64, and so many more were made since the last look. */
+  readonly lost: number;
 }
 
 /** The guard's memory on the device, word by word as core/settings.h has it. */
@@ -186,18 +196,18 @@ export const GUARD = {
 };
 
 /** The guard's memory before the first step. */
-export function newGuard(lossScale: number): Float64Array {
+export function newGuard(): Float64Array {
   const words = new Float64Array(STEP.guard);
   words[GUARD.lrFactor] = 1;
-  words[GUARD.lossScale] = lossScale;
   return words;
 }
 
-/** The decisions from number `first` on; of more than 64 the oldest are lost, which `decisions` tells. */
+/** The decisions from number `first` on; of more than 64 the oldest are lost, which the first that is left tells. */
 export function eventsOf(words: Float64Array, first: number): GuardEvent[] {
   const decisions = words[GUARD.decisions] as number;
   const events: GuardEvent[] = [];
-  for (let i = Math.max(first, decisions - STEP.log); i < decisions; i++) {
+  const oldest = Math.max(first, decisions - STEP.log);
+  for (let i = oldest; i < decisions; i++) {
     const at = GUARD.log + 6 * (i % STEP.log);
     const [attempt, cause, action, value, limit, lrFactor] = words.subarray(
       at,
@@ -211,6 +221,7 @@ export function eventsOf(words: Float64Array, first: number): GuardEvent[] {
       value: value as number,
       limit: limit as number,
       lrFactor: lrFactor as number,
+      lost: i === oldest ? oldest - first : 0,
     });
   }
   return events;

@@ -21,13 +21,13 @@ const FAMILY: Family<LAMBOptions> = {
     lr: atLeast0(1e-3),
     weightDecay: atLeast0(0),
     maximize: flag(false),
-    semantics: semantics("torch"),
+    semantics: semantics("torch", "optax"), // optax.lamb's formula; torch has none
     betas: betas(0.9, 0.999),
     eps: atLeast0(1e-6),
   },
   rule: () => "lamb",
   hyper: ({ betas, eps }) => [...betas, eps],
-  running: [0, 1, 1],
+  running: () => [0, 1, 1],
   advance: advanceBetas,
   trustRatio: true,
 };

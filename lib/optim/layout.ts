@@ -125,6 +125,10 @@ function spanOf(buffers: readonly DeviceBuffer<ParameterType>[]): DeviceBuffer<P
   return first.spanning((end - first.byteOffset) / sizeOf(first.dtype));
 }
 
+/** Elements from the start of a buffer to that of another in the same memory. */
+export const placeIn = (from: DeviceBuffer, buffer: DeviceBuffer): number =>
+  (buffer.byteOffset - from.byteOffset) / sizeOf(from.dtype);
+
 const tilesOf = (length: number): number => Math.ceil(length / STEP.tile);
 
 /** Lays out the parameters; `groupOf` tells the group of each. */
@@ -141,10 +145,8 @@ export function layOut(parameters: readonly Parameter[], groupOf: (parameter: Pa
     for (const parameter of list) {
       const { length } = parameter.value;
       const group = groupOf(parameter);
-      const place = (buffer: DeviceBuffer, from: DeviceBuffer): number =>
-        (buffer.byteOffset - from.byteOffset) / sizeOf(from.dtype);
-      const g = parameter.grad && gradient ? place(parameter.grad, gradient) : at;
-      words.push(firstTile + tiles, length, place(parameter.value, value), g, at, group);
+      const g = parameter.grad && gradient ? placeIn(gradient, parameter.grad) : at;
+      words.push(firstTile + tiles, length, placeIn(value, parameter.value), g, at, group);
       segments.push({ parameter, group, at });
       at += Math.ceil(length / PAD) * PAD;
       tiles += tilesOf(length);

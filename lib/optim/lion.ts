@@ -29,7 +29,7 @@ const FAMILY: Family<LionOptions> = {
   },
   rule: () => "lion",
   hyper: ({ decoupled, betas }) => [Number(decoupled), ...betas],
-  running: [0],
+  running: () => [0],
 };
 
 /**

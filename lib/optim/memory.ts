@@ -4,6 +4,7 @@ import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
 import { STEP } from "../device/encode.js";
 import type { Parameter, ParameterType } from "../tensor/parameter.js";
+import { type Composition, ROOM } from "./compose.js";
 import type { InitialState } from "./family.js";
 import type { Layout, Run, Segment } from "./layout.js";
 import { allocate, fillState, type Precision, readState, type State, writeState } from "./precision.js";
@@ -13,7 +14,8 @@ import type { SparseTable } from "./sparse.js";
 export interface MemoryPlan {
   readonly states: readonly Pick<State, "name" | "squares" | "positive">[];
   readonly precision: Precision;
-  readonly initial: Readonly<Record<string, InitialState>>;
+  /** By group, then by name of the state. */
+  readonly initial: readonly Readonly<Record<string, InitialState>>[];
   /** Whether a running mean of the parameters is kept. */
   readonly average: boolean;
   /** Whether the parameters are kept in bf16 too. */
@@ -24,6 +26,8 @@ export interface MemoryPlan {
   /** Floats of a group's row of prepared scalars. */
   readonly row: number;
   readonly guard: Float64Array;
+  /** By group, of rules that gather. */
+  readonly compositions: readonly (Composition | undefined)[];
 }
 
 /** Numbers of a state: f32, but for what catching up keeps of the rows of a table. */
@@ -68,6 +72,27 @@ export interface RunMemory {
   readonly states: readonly State[];
   readonly average: DeviceBuffer<"f32"> | undefined;
   readonly copy: DeviceBuffer<"bf16"> | undefined;
+  /** What compositions keep of each parameter, by name. */
+  readonly kept: ReadonlyMap<Parameter, Readonly<Record<string, DeviceBuffer<"f32">>>>;
+}
+
+/** A state that has a buffer of its own. */
+function slotOf(
+  parameter: Parameter,
+  state: string,
+  buffer: DeviceBuffer<"f32">,
+  restart: () => void,
+): StateSlot {
+  const write = (values: StateArray): void => buffer.write(values as Float32Array);
+  return {
+    parameter,
+    state,
+    length: buffer.length,
+    dtype: "f32",
+    read: () => buffer.read(),
+    write,
+    restart,
+  };
 }
 
 export class OptimizerMemory {
@@ -83,8 +108,11 @@ export class OptimizerMemory {
   readonly totals: DeviceBuffer<"f32">;
   readonly #owned: DeviceBuffer[] = [];
   readonly #shared = new Map<string, DeviceBuffer>();
-  /** How many of them a step may read that did not write them before: not what `shared` makes. */
+  /** How many of them a step may read that did not write them before: of what `shared` makes only the snapshots. */
   readonly #lasting: number;
+  readonly #snapshots: DeviceBuffer[] = [];
+  /** What steps change beside the optimizer: running statistics. */
+  readonly beside: DeviceBuffer[] = [];
   readonly #bytes = { gradients: 0, state: 0, snapshots: 0, workspace: 0 };
 
   constructor(
@@ -98,7 +126,6 @@ export class OptimizerMemory {
     this.running = this.own(device.from(Float64Array.from(plan.running)));
     this.guard = this.own(device.from(plan.guard));
     this.prepared = this.own(device.alloc("f32", [STEP.control + plan.groups * plan.row]));
-    this.prepared.view(STEP.control - 1, [1]).write(Float32Array.of(plan.guard[3] as number)); // the loss scale
     this.norm = this.own(device.alloc("f32", [1]));
     this.partial = this.own(device.alloc("f32", [STEP.sums * tiles]));
     this.sums = this.own(device.alloc("f32", [STEP.sums * segments.length]));
@@ -109,11 +136,22 @@ export class OptimizerMemory {
     this.#lasting = this.#owned.length;
   }
 
+  /** Of what is prepared for each step, the factor on the loss of the next one that scales it. */
+  get lossScale(): DeviceBuffer<"f32"> {
+    return this.prepared.view(STEP.control - 1, [1]);
+  }
+
   /** Makes a buffer end with this memory, and counts it. */
   own<B extends DeviceBuffer>(buffer: B, use: keyof OptimizerBytes = "workspace"): B {
     this.#owned.push(buffer);
+    if (use === "snapshots") this.#snapshots.push(buffer);
     this.#bytes[use] += buffer.byteLength;
     return buffer;
+  }
+
+  /** Whether `shared` has made a buffer of that name. */
+  has(name: string): boolean {
+    return this.#shared.has(name);
   }
 
   /** A buffer that all steps share, by name: made by the first that needs it. */
@@ -125,27 +163,56 @@ export class OptimizerMemory {
     return buffer;
   }
 
+  /** Adds to what snapshots hold; once there are some, they stay as they are. */
+  holdBeside(buffers: readonly DeviceBuffer[]): void {
+    if (this.#snapshots.length > 0) return;
+    for (const buffer of buffers) {
+      const { native, byteOffset } = buffer;
+      if (this.beside.some((known) => known.native === native && known.byteOffset === byteOffset)) continue;
+      this.beside.push(buffer);
+    }
+  }
+
+  /** What was watched of a table. */
+  tableSums({ name }: Parameter): DeviceBuffer<"f32"> {
+    return this.shared(`sums of ${name}`, () => this.device.alloc("f32", [STEP.sums]));
+  }
+
   #allocateRun(run: Run): RunMemory {
     const { device, plan } = this;
     const gradient = run.gradient ?? this.own(device.alloc(run.value.dtype, [run.length]), "gradients");
     const states = plan.states.map((kind) => {
       const state = allocate(device, run.length, { ...kind, precision: plan.precision });
-      this.own(state.data, "state");
+      this.own(state.data, kind.name === ROOM ? "workspace" : "state");
       if (state.largest) this.own(state.largest, "state");
       return state;
     });
     const average = plan.average ? this.own(device.alloc("f32", [run.length]), "state") : undefined;
     const copy = plan.copy ? this.own(device.alloc("bf16", [run.length]), "state") : undefined;
-    for (const { parameter, at } of run.segments) {
+    for (const segment of run.segments) {
+      const { parameter, at, group } = segment;
       parameter.grad ??= gradient.view(at, parameter.shape);
       // The memory is zero.
-      for (const state of states) if (plan.initial[state.name]) this.#initialize(state, parameter.value, at);
+      for (const state of states) if (plan.initial[group]?.[state.name]) this.#initialize(state, segment);
     }
-    return { run, gradient, states, average, copy };
+    return { run, gradient, states, average, copy, kept: this.#allocateKept(run) };
   }
 
-  #initialize(state: State, value: DeviceBuffer<ParameterType>, at: number): void {
-    const initial = this.plan.initial[state.name] ?? 0;
+  #allocateKept(run: Run): RunMemory["kept"] {
+    const kept = new Map<Parameter, Record<string, DeviceBuffer<"f32">>>();
+    for (const { parameter, group } of run.segments) {
+      const shapes = Object.entries(this.plan.compositions[group]?.states(parameter.shape) ?? {});
+      const buffers = shapes.map(([name, shape]): [string, DeviceBuffer<"f32">] => [
+        name,
+        this.own(this.device.alloc("f32", shape), "state"),
+      ]);
+      kept.set(parameter, Object.fromEntries(buffers));
+    }
+    return kept;
+  }
+
+  #initialize(state: State, { parameter: { value }, at, group }: Segment): void {
+    const initial = this.plan.initial[group]?.[state.name] ?? 0;
     if (initial === "parameter") state.data.view(at, value.shape).castFrom(value);
     else fillState(state, at, value.length, initial);
   }
@@ -183,7 +250,7 @@ export class OptimizerMemory {
     for (const { segment, memory } of this.places()) {
       const { parameter, at } = segment;
       const { length } = parameter.value;
-      for (const state of memory.states) {
+      for (const state of memory.states.filter(({ name }) => name !== ROOM)) {
         yield {
           parameter,
           state: state.name,
@@ -191,27 +258,21 @@ export class OptimizerMemory {
           dtype: "f32",
           read: () => readState(state, at, length),
           write: (values) => writeState(state, at, values as Float32Array),
-          restart: () => this.#initialize(state, parameter.value, at),
+          restart: () => this.#initialize(state, segment),
         };
       }
+      for (const [state, buffer] of Object.entries(memory.kept.get(parameter) ?? {}))
+        yield slotOf(parameter, state, buffer, () => buffer.write(new Float32Array(buffer.length)));
       const average = memory.average?.view(at, parameter.shape);
-      if (!average) continue;
-      yield {
-        parameter,
-        state: "average",
-        length,
-        dtype: "f32",
-        read: () => average.read(),
-        write: (values) => average.write(values as Float32Array),
-        restart: () => average.castFrom(parameter.value),
-      };
+      if (average) yield slotOf(parameter, "average", average, () => average.castFrom(parameter.value));
     }
   }
 
   /** Copies parameters and everything else that steps change, on the device. */
   keep(): Kept {
-    const held: DeviceBuffer[] = [...this.parameters()].map(({ value }) => value);
-    held.push(...this.#owned.slice(0, this.#lasting));
+    const held: DeviceBuffer[] = [...this.places()].map(({ segment }) => segment.parameter.value);
+    held.push(...this.tables.flatMap(({ buffers }) => buffers), ...this.#owned.slice(0, this.#lasting));
+    held.push(...this.#snapshots); // the guard goes back to believing in them
     const copies: DeviceBuffer[] = [];
     const dispose = (): void => copies.forEach((copy) => void copy.dispose());
     try {

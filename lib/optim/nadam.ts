@@ -50,7 +50,7 @@ const FAMILY: Family<NAdamOptions> = {
     eps,
     factorOf(momentumDecay),
   ],
-  running: [0, 1, 1, 1],
+  running: () => [0, 1, 1, 1],
   advance: ([step = 0, power2 = 1, power = 1, product = 1], { betas: [beta1, beta2], momentumDecay }) => {
     const next = power * factorOf(momentumDecay);
     return [step + 1, power2 * beta2, next, product * (beta1 * (1 - 0.5 * next))];

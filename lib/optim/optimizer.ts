@@ -1,25 +1,20 @@
-// What all optimizers share: parameters in groups, state in flat memory, the recorded step and the direct one.
+// What all optimizers share: parameters in groups, state in flat memory, and what is read, kept and loaded of it.
 
-import { checkNumber } from "../check.js";
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { Device } from "../device/device.js";
-import { RULES, STEP } from "../device/encode.js";
+import { ruleOf, STEP } from "../device/encode.js";
 import { ArgumentError, describe } from "../errors.js";
-import { mul } from "../tensor/elementwise.js";
-import { rowGradients } from "../tensor/gradients.js";
 import { Parameter } from "../tensor/parameter.js";
-import { Program } from "../tensor/program.js";
-import { type Recorder, recording } from "../tensor/recorder.js";
-import { reshape } from "../tensor/shape.js";
-import { asScalar, type Scalar, type Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { AverageScope } from "./average.js";
-import { type CheckedStep, checkStep, type StepOptions } from "./clip.js";
-import type { CommonOptions, Family, RuleSetup, WithGroups } from "./family.js";
+import type { StepOptions } from "./clip.js";
+import { type CommonOptions, type Family, type RuleSetup, refuse, type WithGroups } from "./family.js";
 import { groupUp } from "./groups.js";
-import { eventsOf, GUARD, type GuardEvent, newGuard, type Steering, settingsOf, slotsOf } from "./guard.js";
+import { eventsOf, GUARD, type GuardEvent, newGuard } from "./guard.js";
 import { checkParameters, layOut } from "./layout.js";
 import { type Kept, type OptimizerBytes, OptimizerMemory } from "./memory.js";
-import { recordStep } from "./record.js";
+import { StepParts } from "./parts.js";
+import { SnapshotRings } from "./snapshots.js";
 import {
   fitState,
   type LoadOptions,
@@ -28,15 +23,9 @@ import {
   readState,
   type StateTarget,
 } from "./state.js";
+import { type Minimized, Stepper } from "./stepper.js";
 import { checkStorage, checkStored } from "./storage.js";
-import {
-  checkTables,
-  type GroupedTable,
-  recordTables,
-  sortTables,
-  type TableGradients,
-  tablesOf,
-} from "./tables.js";
+import { type GroupedTable, tablesOf } from "./tables.js";
 import { type Telemetry, telemetryOf } from "./telemetry.js";
 
 /** Parameters that share hyper-parameters; `lr` may be changed at any time and takes effect at the next step. */
@@ -58,11 +47,8 @@ export abstract class Optimizer {
   readonly setups: readonly RuleSetup[];
   readonly #memory: OptimizerMemory;
   readonly #tables: readonly GroupedTable[];
-  readonly #average: number | undefined;
+  readonly #stepper: Stepper;
   readonly #averaged: AverageScope;
-  readonly #seed: number;
-  readonly #programs = new Map<string, Program>();
-  #steps = 0;
   #events = 0;
 
   protected constructor(
@@ -82,10 +68,10 @@ export abstract class Optimizer {
     const rule = ruleOf(first.rule);
     const groupOf = (parameter: Parameter): number =>
       this.groups.findIndex(({ params }) => params.includes(parameter));
-    const kept = { states: rule.states, initial: first.initialState };
+    const kept = { states: rule.states, initial: first.initialState, gathers: !!first.composition };
     checkStored(owner, storage, kept, checked.parameters);
-    this.#average = storage.average;
-    this.#seed = storage.seed;
+    if (first.ownAverage && storage.average !== undefined)
+      refuse(owner, "average", `${storage.average}`, "nothing: the rule keeps an average of its own");
     const [rows, dense] = [true, false].map((own) =>
       checked.parameters.filter(({ sparse }) => sparse === own),
     );
@@ -96,26 +82,30 @@ export abstract class Optimizer {
       {
         states: rule.states.map((name, i) => ({
           name,
-          squares: i === rule.second,
+          squares: ((rule.squares >> i) & 1) === 1,
           positive: ((rule.positive >> i) & 1) === 1,
         })),
         precision: storage.precision,
-        initial: first.initialState,
+        initial: this.setups.map(({ initialState }) => initialState),
         average: storage.average !== undefined,
         copy: storage.copy !== undefined,
         groups: this.groups.length,
         running: this.setups.flatMap(({ running }) => [...running]),
         row: STEP.rowHead + rule.step,
-        guard: newGuard(1),
+        guard: newGuard(),
+        compositions: this.setups.map(({ composition }) => composition),
       },
       this.#tables.map(({ table }) => table),
     );
-    this.#averaged = new AverageScope(this.#memory);
+    this.#averaged = new AverageScope(this.#memory, (p) => this.setups[groupOf(p)]?.ownAverage);
+    const { groups, setups } = this;
+    const [memory, tables, averaged] = [this.#memory, this.#tables, this.#averaged];
+    this.#stepper = new Stepper({ owner, groups, setups, memory, tables, averaged, ...storage });
   }
 
   /** Steps tried: a step that the guard skipped counts here, but not in the running scalars of the rule. */
   get stepCount(): number {
-    return this.#steps;
+    return this.#stepper.steps;
   }
 
   /** Bytes that this optimizer has allocated; snapshots and some sums come with the first step that needs them. */
@@ -124,129 +114,84 @@ export abstract class Optimizer {
     return { ...bytes, state: this.#tables.reduce((sum, { table }) => sum + table.bytes, state) };
   }
 
+  /** Whether `withAverage` has something to give: the running mean (option `average`), or an average of the rule's own. */
+  get hasAverage(): boolean {
+    return this.#memory.plan.average || this.setups[0]?.ownAverage !== undefined;
+  }
+
   /**
    * Records: gradients of `loss` for all parameters, their global norm, clipping, and the update. Inside
-   * `device.program(...)`. Returns the loss, and the norm before clipping.
+   * `device.program(...)`. Returns the loss, and the norm before clipping. With `onto`, the step is that of all parts that
+   * `accumulate` has summed up there, and of this one; with sparse tables it has to be recorded when such parts have run.
    */
-  minimize(loss: Tensor, options: StepOptions = {}): { loss: Scalar; gradNorm: Scalar } {
-    const recorder = recording("minimize");
-    recorder.minimizes = true;
-    const step = checkStep("minimize", options);
-    const parameters = this.groups.flatMap(({ params }) => params.filter(({ sparse }) => !sparse));
-    const tables = this.#tables.map(({ table }) => table.parameter);
-    const scaled = step.lossScale ? mul(loss, this.#lossScale(recorder, step.lossScale.initial)) : loss;
-    const { dense, sparse } = rowGradients(scaled, parameters, tables);
-    dense.forEach((gradient, i) => {
-      recorder.leaveIn(gradient, (parameters[i] as Parameter).grad as DeviceBuffer);
-    });
-    const gradNorm = this.#record(recorder, step, loss, sortTables(this.#tables, sparse));
-    return { loss: asScalar(loss), gradNorm };
+  minimize(loss: Tensor, options: StepOptions = {}, onto?: StepParts): Minimized {
+    return this.#stepper.minimize(loss, options, onto);
   }
 
-  /** Enqueues one update from the gradients that are in the parameters' `grad` buffers now. */
+  /**
+   * Records one step of several optimizers, each over parameters of its own: the gradients of `loss` for all of them, by one pass
+   * back, and then the updates, as `minimize` of each. Each one clips by the norm of its own parameters, and guards them alone;
+   * `gradNorm` is that of all. Muon, which takes matrices, beside AdamW for the rest:
+   *
+   * ```ts
+   * const [matrices, others] = [true, false].map((is) => model.parameters().filter(({ shape }) => (shape.length === 2) === is));
+   * const optimizers = [new Muon(matrices), new AdamW(others)];
+   * const step = device.program(inputs, ({ x, y }) => Optimizer.minimize(optimizers, crossEntropy(model.forward(x), y)));
+   * ```
+   *
+   * @throws ArgumentError for a parameter that two of them have, and for `lossScale`: each has a scale of its own, the loss is one
+   */
+  static minimize(optimizers: readonly Optimizer[], loss: Tensor, options: StepOptions = {}): Minimized {
+    const owner = "Optimizer.minimize";
+    const list: readonly unknown[] = Array.isArray(optimizers) ? optimizers : [];
+    if (list.length === 0 || !list.every((one) => one instanceof Optimizer)) {
+      const accepted = "a non-empty array of optimizers";
+      throw new ArgumentError({ argument: `${owner}: 'optimizers'`, got: describe(optimizers), accepted });
+    }
+    return Stepper.together(
+      owner,
+      optimizers.map((one) => one.#stepper),
+      loss,
+      options,
+    );
+  }
+
+  /** What the parts of a step leave for its last one: memory for steps of `count` parts, more if there are more. Yours to dispose. */
+  parts(count: number): StepParts {
+    return new StepParts(`${this.#owner}.parts`, this.device, this.#tables, count);
+  }
+
+  /**
+   * Records a part of a step that `minimize` takes: adds `loss` to that of `onto`, its gradients to those that are in the
+   * parameters' `grad`, and to the lists of `onto` what it adds to rows of sparse tables; the `first` part writes them anew.
+   * `options` are those of the step.
+   */
+  accumulate(loss: Tensor, options: StepOptions, onto: StepParts, first: boolean): void {
+    this.#stepper.accumulate(loss, options, onto, first);
+  }
+
+  /**
+   * Enqueues one update from the gradients that are in the parameters' `grad` buffers now.
+   * @throws ArgumentError for `lossScale`, which is for losses that `minimize` scales, and for sparse tables
+   */
   step(options: StepOptions = {}): void {
-    const step = checkStep(`${this.#owner}.step`, options);
-    if (this.#tables.length > 0) {
-      throw new ArgumentError({
-        argument: `${this.#owner}.step`,
-        got: `the sparse table "${this.#tables[0]?.table.parameter.name}", whose gradient is in no buffer`,
-        accepted: "minimize, inside of device.program",
-      });
-    }
-    const key = JSON.stringify([step.key, [...recordedFor(step.schedule)]]);
-    let program = this.#programs.get(key);
-    if (!program) {
-      const body = (): { gradNorm: Scalar } => ({
-        gradNorm: this.#record(recording("step"), step, undefined, sortTables([], [])),
-      });
-      program = new Program(this.device, {}, body) as unknown as Program;
-      this.#programs.set(key, program);
-    }
-    // A failure stays with the device, which tells whoever waits for it next.
-    program.run({}).catch(() => {});
-  }
-
-  /** The factor on the loss, on the device; the first step that scales sets it. */
-  #lossScale(recorder: Recorder, initial: number): Tensor {
-    const { guard, prepared } = this.#memory;
-    if (this.#steps === 0) {
-      guard.view(GUARD.lossScale, [1]).write(Float64Array.of(initial));
-      prepared.view(STEP.control - 1, [1]).write(Float32Array.of(initial));
-    }
-    return reshape(recorder.lift("minimize: the loss scale", prepared.view(STEP.control - 1, [1])), []);
-  }
-
-  #record(recorder: Recorder, step: CheckedStep, loss: Tensor | undefined, rows: TableGradients): Scalar {
-    const { clip, guard, lossScale, watch } = step;
-    const needsNorm = clip.norm !== undefined || clip.tensorNorm !== undefined || !!guard || !!lossScale;
-    const steering: Steering = {
-      maxNorm: clip.norm ?? 0,
-      clipValue: clip.value ?? Number.POSITIVE_INFINITY,
-      average: this.#average ?? 0,
-      watchEvery: watch,
-      watchGradient: !needsNorm,
-      guard,
-      lossScale,
-    };
-    const [{ rule, trustRatio = false }] = this.setups as [RuleSetup];
-    if (trustRatio && clip.updateRms !== undefined) {
-      throw new ArgumentError({
-        argument: `${this.#owner}: 'clip.updateRms'`,
-        got: `${clip.updateRms}`,
-        accepted: "nothing: the trust ratio decides how long an update is",
-      });
-    }
-    if (this.#tables.length > 0) checkTables(`${this.#owner}.minimize`, step, trustRatio);
-    const hyper = recorder.supplied(this.groups.length * ruleOf(rule).hyper, () => this.#hyper(step));
-    const settings = recorder.supplied(STEP.settings, () => settingsOf(steering));
-    const gradNorm = recordStep(recorder, this.#memory, {
-      rule,
-      seed: this.#seed,
-      needsNorm,
-      tensorNorm: clip.tensorNorm,
-      updateRms: clip.updateRms,
-      trustRatio,
-      watch: watch > 0,
-      slots: slotsOf(guard),
-      rowSquares: rows.squares,
-      loss: guard && loss,
-      hyper,
-      settings,
-    });
-    recordTables(recorder, this.#memory, this.#tables, rows);
-    recorder.opaque.add(gradNorm);
-    recorder.onRun.push(() => {
-      this.#steps += 1;
-    });
-    return gradNorm;
-  }
-
-  /** The hyper-parameters of all groups, row by row. */
-  #hyper({ schedule }: CheckedStep): number[] {
-    if (this.#averaged.active) {
-      const accepted = "steps before or after: inside, the parameters are their running mean";
-      throw new ArgumentError({ argument: this.#owner, got: "a step inside withAverage", accepted });
-    }
-    const factor = schedule ? schedule(this.#steps) : 1;
-    const at = `${this.#owner}: the schedule's factor at step ${this.#steps}`;
-    checkNumber(at, factor, "a number, 0 or more", (v) => v >= 0);
-    return this.groups.flatMap(({ lr }, i) => {
-      checkNumber(`${this.#owner}: 'lr'`, lr, "a number, 0 or more", (v) => v >= 0);
-      const { weightDecay, maximize, hyper } = this.setups[i] as RuleSetup;
-      return [lr * factor, weightDecay, Number(maximize), ...hyper];
-    });
+    this.#stepper.step(options);
   }
 
   /**
    * What was watched at the last step that watched (`watch` of the step's options), for each parameter; norm and finiteness of the
-   * gradient are of the last step. Waits for what was enqueued before.
+   * gradient are of the last step. Sparse tables come last, with figures of the rows in use at the step that watched. Waits for what
+   * was enqueued before.
    */
   telemetry(): Promise<Telemetry[]> {
     const [{ rule }] = this.setups as [RuleSetup];
     return telemetryOf(this.#memory, ruleOf(rule));
   }
 
-  /** The guard's decisions since the last call, and of them the newest 64 at most. Waits for what was enqueued before. */
+  /**
+   * The guard's decisions since the last call, and of them the newest 64 at most: `lost` of the first says how many there were before.
+   * Waits for what was enqueued before.
+   */
   async events(): Promise<GuardEvent[]> {
     const words = await this.#memory.guard.read();
     const events = eventsOf(words, this.#events);
@@ -271,16 +216,21 @@ export abstract class Optimizer {
   }
 
   /**
-   * Runs `body` while the parameters are their running mean (option `average`), and puts the same bits back, also if it throws.
+   * Runs `body` while the parameters are their running mean (option `average`), or the average that the rule keeps
+   * (ScheduleFreeAdamW), and puts the same bits back, also if it throws.
    * May be nested; a step inside is refused. Keeps the parameters in memory of their size meanwhile.
    */
   async withAverage<T>(body: () => T | Promise<T>): Promise<T> {
-    if (this.#average === undefined) {
+    if (!this.hasAverage) {
       throw new ArgumentError({
         argument: `${this.#owner}.withAverage`,
         got: "an optimizer without the option 'average'",
         accepted: "one that keeps a running mean",
       });
+    }
+    if (typeof body !== "function") {
+      const argument = `${this.#owner}.withAverage: 'body'`;
+      throw new ArgumentError({ argument, got: describe(body), accepted: "a function" });
     }
     this.#averaged.enter();
     try {
@@ -292,7 +242,7 @@ export abstract class Optimizer {
 
   /** State by parameter name, with PyTorch's names: `{ "0.weight": { exp_avg, exp_avg_sq } }`, and the running scalars. */
   state(): Promise<OptimizerState> {
-    return readState(this.#stateTarget, this.#steps);
+    return readState(this.#stateTarget, this.#stepper.steps);
   }
 
   /**
@@ -306,28 +256,32 @@ export abstract class Optimizer {
     fitted.write();
     this.#memory.fillCopy();
     this.#events = fitted.decisions;
-    this.#steps = fitted.step;
+    this.#stepper.steps = fitted.step;
+    this.#stepper.lossScale.begun = fitted.scaled;
     return fitted.report;
   }
 
   /** Internal: holds parameters and state as they are now, for tools that try steps and take them back. */
   keep(): Kept {
-    if (this.#tables.length > 0) {
-      throw new ArgumentError({
-        argument: this.#owner,
-        got: `the sparse table "${this.#tables[0]?.table.parameter.name}"`,
-        accepted: "dense parameters, where steps are tried and taken back",
-      });
-    }
     const memory = this.#memory.keep();
-    const [steps, events] = [this.#steps, this.#events];
+    const [steps, events, { begun }] = [this.#stepper.steps, this.#events, this.#stepper.lossScale];
     const lrs = this.groups.map(({ lr }) => lr);
     const restore = (): void => {
       memory.restore();
-      [this.#steps, this.#events] = [steps, events];
+      [this.#stepper.steps, this.#events, this.#stepper.lossScale.begun] = [steps, events, begun];
       for (const [i, group] of this.groups.entries()) group.lr = lrs[i] as number;
     };
     return { restore, [Symbol.dispose]: () => memory[Symbol.dispose]() };
+  }
+
+  /** Internal: the running scalars of the rule, of all groups. Waits for what was enqueued before. */
+  protected running(): Promise<Float64Array> {
+    return this.#memory.running.read();
+  }
+
+  /** Internal: the snapshots of a guard, to be saved beside the state. */
+  get snapshots(): SnapshotRings {
+    return new SnapshotRings(this.#memory);
   }
 
   get #stateTarget(): StateTarget {
@@ -346,26 +300,11 @@ export abstract class Optimizer {
   /** Frees gradients and state. */
   dispose(): void {
     for (const { table } of this.#tables) table.dispose();
-    for (const program of this.#programs.values()) program.dispose();
+    this.#stepper.dispose();
     this.#memory.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function ruleOf(name: string) {
-  const rule = RULES.get(name);
-  if (!rule) throw new Error(`adastep has no update rule named "${name}"`);
-  return rule;
-}
-
-/** A schedule is part of what was recorded: another one needs a program of its own. */
-const numbers = new WeakMap<object, number>();
-let schedules = 0;
-function* recordedFor(schedule: object | undefined): Generator<number> {
-  if (!schedule) return;
-  if (!numbers.has(schedule)) numbers.set(schedule, schedules++);
-  yield numbers.get(schedule) as number;
 }

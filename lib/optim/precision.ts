@@ -13,7 +13,7 @@ export type Precision = "f32" | "bf16" | "u8";
 export interface State {
   readonly name: string;
   readonly precision: Precision;
-  /** Whether it holds a mean of squares: then its 8-bit codes have no sign. */
+  /** Whether it holds sums or means of squares: then its 8-bit codes have no sign. */
   readonly squares: boolean;
   /** Whether it is never negative, and divides: then what is not zero stays so in 8 bits. */
   readonly positive: boolean;

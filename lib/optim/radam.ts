@@ -33,7 +33,7 @@ const FAMILY: Family<RAdamOptions> = {
     eps,
     Number(semantics === "torch"),
   ],
-  running: [0, 1, 1],
+  running: () => [0, 1, 1],
   advance: advanceBetas,
 };
 

@@ -7,7 +7,10 @@ import type { NodeField, Recorder } from "../tensor/recorder.js";
 import { concat, reshape } from "../tensor/shape.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { asScalar, type Scalar } from "../tensor/tensor.js";
+import { type AdaptiveClipOptions, recordAdaptiveClip } from "./adaptive.js";
+import { type Composition, Gathered } from "./compose.js";
 import type { OptimizerMemory, RunMemory } from "./memory.js";
+import { ringsOf, runningRing } from "./snapshots.js";
 
 /** What a step does beyond the update. */
 export interface StepPlan {
@@ -16,12 +19,22 @@ export interface StepPlan {
   readonly seed: number;
   /** Whether the norm of the gradient has to be known before the update. */
   readonly needsNorm: boolean;
+  /** Whether the update sums up the squares of the gradient at every step, for telemetry and for a norm that is not needed before. */
+  readonly watchGradient: boolean;
+  /** Limit on the gradient of each unit of a layer. */
+  readonly adaptive: Required<AdaptiveClipOptions> | undefined;
+  /** Whether gradients are those of a scaled loss. */
+  readonly scaled: boolean;
   /** Norm to which the gradient of each parameter is scaled down. */
   readonly tensorNorm: number | undefined;
   /** Root mean square, in units of lr, to which the update of each parameter is scaled down. */
   readonly updateRms: number | undefined;
   /** Whether the update is scaled by the trust ratio of each parameter. */
   readonly trustRatio: boolean;
+  /** Whether the rule takes sums over all parameters, which it measures, before the update. */
+  readonly measures: boolean;
+  /** Of each group, if the rule gathers. */
+  readonly compositions: readonly (Composition | undefined)[];
   /** Whether everything there is to watch is summed at some steps. */
   readonly watch: boolean;
   /** Snapshots that are kept. */
@@ -35,55 +48,128 @@ export interface StepPlan {
 
 /** Records one step; gives the norm of the gradient, before clipping. */
 export function recordStep(recorder: Recorder, memory: OptimizerMemory, plan: StepPlan): Scalar {
-  const { rule, slots } = plan;
-  const { device, layout, running, guard, prepared, norm, totals } = memory;
-  const groups = memory.plan.groups;
+  const step = { recorder, memory, plan };
+  if (plan.slots > 0) memory.holdBeside(recorder.statistics);
+  if (plan.adaptive) recordAdaptiveClip(recorder, memory, plan.adaptive, plan.scaled);
   if (plan.needsNorm) {
-    for (const run of memory.runs)
-      recorder.emit("gradientSums", { ...tilesOf(memory, run), ...gradientOf(run) });
-    recordFold(recorder, memory, STEP.gradientSums);
+    recordGradientSums(step);
+    recordFold(step, STEP.gradientSums);
   }
-  const ringOf = (): DeviceBuffer<"f64"> => device.alloc("f64", [slots * running.length]);
-  const snapshots = slots > 0 ? memory.shared(`${slots} running`, ringOf, "snapshots") : undefined;
-  const { hyper, settings, loss } = plan;
-  const known = plan.needsNorm ? withRows(recorder, totals, plan.rowSquares) : undefined;
-  const words = { hyper, running, settings, guard, snapshots, loss, totals: known, norm, prepared };
+  recordAdvance(step);
+  const factors =
+    plan.tensorNorm === undefined ? undefined : recordSettle(step, "gradientNorm", plan.tensorNorm);
+  recordSnapshots(step);
+  const scales = recordMeasures(step, factors);
+  recordCompositions(step, factors);
+  recordUpdate(step, { factors, scales });
+  recordWatched(step);
+  return recordGradNorm(step);
+}
+
+/** What all parts of a step are recorded from. */
+interface Step {
+  readonly recorder: Recorder;
+  readonly memory: OptimizerMemory;
+  readonly plan: StepPlan;
+}
+
+/** Decides on the step and prepares its scalars. */
+function recordAdvance({ recorder, memory, plan }: Step): void {
+  const { rule, slots, hyper, settings, loss } = plan;
+  const { running, guard, prepared, norm, totals: dense } = memory;
+  const groups = memory.plan.groups;
+  const snapshots = slots > 0 ? runningRing(memory, slots) : undefined;
+  const totals = plan.needsNorm ? withRows(recorder, dense, plan.rowSquares) : undefined;
+  const words = { hyper, running, settings, guard, snapshots, loss, totals, norm, prepared };
   recorder.emit("advance", { rule, groups, slots, ...words });
+}
 
-  const count = layout.segments.length;
-  const settle = (fn: string, limit: number): DeviceBuffer<"f32"> => {
-    const factors = memory.shared(fn, () => device.alloc("f32", [count]));
-    const fields = {
-      fn,
-      rule,
-      count,
-      groups,
-      limit,
-      segments: memory.table,
-      sums: memory.sums,
-      prepared,
-      factors,
-    };
-    recorder.emit("settle", fields);
-    return factors;
-  };
-  const factors = plan.tensorNorm === undefined ? undefined : settle("gradientNorm", plan.tensorNorm);
-  const update = (run: RunMemory, measure: boolean, scales?: DeviceBuffer<"f32">): void =>
-    recorder.emit("update", { ...updateOf(memory, run, plan), measure, factors, scales });
-  let scales: DeviceBuffer<"f32"> | undefined;
-  if (plan.trustRatio || plan.updateRms !== undefined) {
-    for (const run of memory.runs) update(run, true);
-    recordFold(recorder, memory, STEP.sums);
-    scales = plan.trustRatio ? settle("trustRatio", 0) : settle("updateRms", plan.updateRms ?? 0);
+/** A factor for each parameter, by its sums. */
+function recordSettle({ recorder, memory, plan }: Step, fn: string, limit: number, sums = memory.sums) {
+  const count = memory.layout.segments.length;
+  const { table: segments, prepared } = memory;
+  const factors = memory.shared(fn, () => memory.device.alloc("f32", [count]));
+  const { rule } = plan;
+  const fields = { fn, rule, count, groups: memory.plan.groups, limit, segments, sums, prepared, factors };
+  recorder.emit("settle", fields);
+  return factors;
+}
+
+/** Of tables too: what their lookups have caught up is consistent in itself. */
+function recordSnapshots({ recorder, memory, plan: { slots } }: Step): void {
+  if (slots === 0) return;
+  const { prepared } = memory;
+  for (const [, { data, ring }] of ringsOf(memory, slots))
+    recorder.emit("snapshot", { bytes: data.byteLength, slots, prepared, data, ring });
+}
+
+/** What the update needs to know of itself before it is made; gives the factor on it for each parameter, if there is one. */
+function recordMeasures(step: Step, factors: Factors): Factors {
+  const { recorder, memory, plan } = step;
+  const { rule, hyper, measures, trustRatio, updateRms } = plan;
+  if (!measures && !trustRatio && updateRms === undefined) return undefined;
+  recordUpdate(step, { factors, measure: true });
+  const measured = measuredOf(memory);
+  recordFold(step, STEP.sums, measured);
+  if (measures) {
+    const { running, prepared } = memory;
+    recorder.emit("estimate", { rule, hyper, totals: measured.totals, running, prepared });
+    return undefined;
   }
-  if (slots > 0) for (const run of memory.runs) recordSnapshots(recorder, memory, run, slots);
-  for (const run of memory.runs) update(run, false, scales);
+  return trustRatio
+    ? recordSettle(step, "trustRatio", 0, measured.sums)
+    : recordSettle(step, "updateRms", updateRms ?? 0, measured.sums);
+}
 
-  if (!plan.needsNorm) recordFold(recorder, memory, STEP.gradientSums);
-  if (plan.watch) recordFold(recorder, memory, STEP.sums, prepared);
+/** The updates of rules that are made of other operations, from states that are gathered first. */
+function recordCompositions(step: Step, factors: Factors): void {
+  const { recorder, memory, plan } = step;
+  if (plan.compositions.every((one) => one === undefined)) return;
+  recordUpdate(step, { factors, gather: true });
+  for (const place of memory.places()) {
+    const composition = plan.compositions[place.segment.group];
+    if (composition) new Gathered(recorder, memory, place).record(composition);
+  }
+}
+
+/** Sums up what is watched. */
+function recordWatched(step: Step): void {
+  const { plan, memory } = step;
+  if (plan.watchGradient) {
+    // The sums before the update are of the scaled gradient, and a step that is skipped has no update to make others.
+    if (plan.needsNorm) recordGradientSums(step, memory.prepared);
+    recordFold(step, STEP.gradientSums);
+  }
+  if (plan.watch) recordFold(step, STEP.sums, { prepared: memory.prepared });
+}
+
+function recordGradNorm({ recorder, memory: { norm, totals }, plan }: Step): Scalar {
   if (plan.needsNorm) return asScalar(reshape(recorder.lift("minimize: the norm", norm), []));
   const square = reshape(recorder.lift("minimize: the norm", totals.view(0, [1])), []);
   return asScalar(sqrt(plan.rowSquares ? add(square, plan.rowSquares) : square));
+}
+
+/** A factor for each parameter, if there is one. */
+type Factors = DeviceBuffer<"f32"> | undefined;
+
+/** What an update does but for the rule's own. */
+interface UpdateKind {
+  /** On the gradient, and on the update. */
+  readonly factors: Factors;
+  readonly scales?: Factors;
+  readonly measure?: boolean;
+  readonly gather?: boolean;
+}
+
+function recordUpdate({ recorder, memory, plan }: Step, kind: UpdateKind): void {
+  for (const run of memory.runs)
+    recorder.emit("update", { ...updateOf(memory, run, plan), measure: false, gather: false, ...kind });
+}
+
+/** The sums over each tile of the gradients; with `prepared`, as the operation has it. */
+function recordGradientSums({ recorder, memory }: Step, prepared?: DeviceBuffer): void {
+  for (const run of memory.runs)
+    recorder.emit("gradientSums", { ...tilesOf(memory, run), ...gradientOf(run), prepared });
 }
 
 /** The sums over all dense gradients, with those of rows. */
@@ -113,23 +199,29 @@ function gradientOf({ gradient }: RunMemory): Fields {
   return { dtype: gradient.dtype, gSize: gradient.length, g: gradient };
 }
 
+/** Where what is measured before the update is summed up: telemetry reads `sums`, which are of the update itself. */
+function measuredOf(memory: OptimizerMemory) {
+  const like = (name: string, { length }: DeviceBuffer): DeviceBuffer<"f32"> =>
+    memory.shared(name, () => memory.device.alloc("f32", [length]));
+  return { sums: like("measured sums", memory.sums), totals: like("measured totals", memory.totals) };
+}
+
 /** Sums of tiles to sums of segments and of all; with `prepared` only at steps that watch. */
 function recordFold(
-  recorder: Recorder,
-  { layout, table, partial, sums, totals }: OptimizerMemory,
+  { recorder, memory }: Step,
   columns: number,
-  prepared?: DeviceBuffer,
+  { prepared, sums, totals }: { readonly [name in "prepared" | "sums" | "totals"]?: DeviceBuffer } = {},
 ): void {
-  const count = layout.segments.length;
+  const { layout, table, partial } = memory;
   const fields = {
-    count,
+    count: layout.segments.length,
     tilesInAll: layout.tiles,
     columns,
     segments: table,
     prepared,
     partial,
-    sums,
-    totals,
+    sums: sums ?? memory.sums,
+    totals: totals ?? memory.totals,
   };
   recorder.emit("foldSums", fields);
 }
@@ -157,24 +249,4 @@ function updateOf(memory: OptimizerMemory, run: RunMemory, { rule, seed }: StepP
     average: run.average,
     copy: run.copy,
   };
-}
-
-function recordSnapshots(
-  recorder: Recorder,
-  memory: OptimizerMemory,
-  { run, states, average, copy }: RunMemory,
-  slots: number,
-): void {
-  const kept = states.flatMap(({ data, largest }) => (largest ? [data, largest] : [data]));
-  const made = [average, copy].filter((buffer) => buffer !== undefined);
-  for (const [i, data] of [run.value, ...kept, ...made].entries()) {
-    const bytes = data.byteLength;
-    const name = `${slots} of ${run.firstSegment}.${i}`;
-    const ring = memory.shared(
-      name,
-      () => memory.device.allocUninitialized("u8", [slots * bytes]),
-      "snapshots",
-    );
-    recorder.emit("snapshot", { bytes, slots, prepared: memory.prepared, data, ring });
-  }
 }

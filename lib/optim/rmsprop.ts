@@ -37,7 +37,7 @@ const FAMILY: Family<RMSpropOptions> = {
     const inside = Number(semantics !== "torch");
     return [Number(decoupled), alpha, momentum, eps, inside, inside];
   },
-  running: [0],
+  running: () => [0],
 };
 
 /**

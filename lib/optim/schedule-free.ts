@@ -56,8 +56,9 @@ const FAMILY: Family<ScheduleFreeAdamWOptions> = {
   },
   rule: () => "scheduleFreeAdamW",
   hyper: ({ betas, eps, warmupSteps, r, weightLrPower }) => [...betas, eps, warmupSteps, r, weightLrPower],
-  running: [0, 1, 0, 0],
+  running: () => [0, 1, 0, 0],
   initialState: () => ({ z: "parameter" }),
+  ownAverage: ({ betas: [beta1] }) => ({ state: "z", share: beta1 }),
 };
 
 /**
@@ -65,7 +66,9 @@ const FAMILY: Family<ScheduleFreeAdamWOptions> = {
  * and x is the average of z, weighted by w = t^r max(lr)^weightLrPower:
  *   v = beta2 v + (1 - beta2) g^2;  u = g / (sqrt(v / (1 - beta2^t)) + eps) + weightDecay y;  z = z - lr u;
  *   x = (1 - c) x + c z, c = w / sum of w.
- * The parameters are y; what one evaluates and saves is x = (y - (1 - beta1) z) / beta1. Keras averages with weightLrPower 0.
+ * The parameters are y; what one evaluates and saves is x = (y - (1 - beta1) z) / beta1: `withAverage(() => saveModel(model, path))`
+ * runs while the parameters are x and puts y back, so that there is no mode to forget. The running statistics of `BatchNorm` are not
+ * exchanged: they are of y, and only training steps renew them. Keras averages with weightLrPower 0.
  * Keeps `z` and `exp_avg_sq` (v).
  */
 export class ScheduleFreeAdamW extends Optimizer {

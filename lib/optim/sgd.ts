@@ -42,7 +42,7 @@ const FAMILY: Family<SGDOptions> = {
     momentum === 0
       ? [Number(decoupled)]
       : [Number(decoupled), momentum, dampening, Number(nesterov), Number(semantics === "keras")],
-  running: [0],
+  running: () => [0],
 };
 
 /**

@@ -2,7 +2,7 @@
 
 import type { DeviceBuffer } from "../device/buffer.js";
 import type { DType, Shape } from "../device/dtype.js";
-import { RULES } from "../device/encode.js";
+import { ruleOf } from "../device/encode.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { type NodeField, type Recorder, recording } from "../tensor/recorder.js";
@@ -89,8 +89,7 @@ export class SparseTable {
     mode: SparseMode = "lazy",
     initial: Readonly<Record<string, InitialState>> = {},
   ) {
-    const schema = RULES.get(rule);
-    if (!schema) throw new Error(`adastep has no update rule named "${rule}"`);
+    const schema = ruleOf(rule);
     const needed = { lazy: rule, rowWise: "adagrad", catchUp: "adam" }[mode];
     if (needed !== rule) {
       throw new ArgumentError({ argument: "sparse", got: `"${mode}" of ${rule}`, accepted: `"lazy"` });
@@ -108,11 +107,11 @@ export class SparseTable {
       ...schema.states.map((name, i) => this.#state(name, `state${i}`, "f32", shape, initial[name])),
       ...(mode === "catchUp" ? this.#catchUpStates(vocabulary) : []),
     ];
-    if (mode === "catchUp") {
-      parameter.beforeLookup = (list: RowList) =>
-        recording("embedding").refresh("catchUpRows", { ...list, ...this.#tableFields() });
-    }
+    if (mode === "catchUp") parameter.beforeLookup = this.#refresh;
   }
+
+  readonly #refresh = (list: RowList): void =>
+    recording("embedding").refresh("catchUpRows", { ...list, ...this.#tableFields() });
 
   #catchUpStates(vocabulary: number): State[] {
     const ofRows = CATCH_UP.map(([name, field, dtype]) => this.#state(name, field, dtype, [vocabulary]));
@@ -172,6 +171,16 @@ export class SparseTable {
     device.run("sparseFlush", { vocabulary: this.parameter.shape[0], ...this.#tableFields() });
   }
 
+  /** The table and all that is kept of it: what a step changes. */
+  get buffers(): readonly DeviceBuffer[] {
+    return [this.parameter.value, ...this.#states.map(({ buffer }) => buffer)];
+  }
+
+  /** The memory of one of its states, laid out as the table is. */
+  state(name: string): DeviceBuffer<"f32"> | undefined {
+    return this.#states.find((state) => state.name === name)?.buffer as DeviceBuffer<"f32"> | undefined;
+  }
+
   /** Its states, for those who read and write them by name. */
   *slots(): Generator<StateSlot> {
     for (const own of this.#states) {
@@ -189,7 +198,7 @@ export class SparseTable {
   }
 
   dispose(): void {
-    this.parameter.beforeLookup = undefined;
+    if (this.parameter.beforeLookup === this.#refresh) this.parameter.beforeLookup = undefined;
     for (const { buffer } of this.#states) buffer.dispose();
   }
 

@@ -21,6 +21,7 @@ function numberThat(value: Default<number>, accepted: string, holds: (value: num
 
 export const finite = (value: Default<number>) => numberThat(value, "a finite number", () => true);
 export const atLeast0 = (value: Default<number>) => numberThat(value, "a number, 0 or more", (v) => v >= 0);
+export const above0 = (value: Default<number>) => numberThat(value, "a number above 0", (v) => v > 0);
 export const fraction = (value: Default<number>) =>
   numberThat(value, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
 

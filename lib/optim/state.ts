@@ -2,7 +2,6 @@
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
 import { dtypeOf } from "../device/dtype.js";
-import { STEP } from "../device/encode.js";
 import { ArgumentError, describe, ShapeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { GUARD } from "./guard.js";
@@ -59,9 +58,11 @@ export async function readState(
 ): Promise<OptimizerState> {
   const lr = groups.map((group) => group.lr);
   const names = groups.map(({ params }) => params.map(({ name }) => name));
-  const [reading, guarding] = [memory.running.read(), memory.guard.read()];
-  const parameters = await readStates(memory);
-  const [running, guard] = [await reading, await guarding];
+  const [running, guard, parameters] = await Promise.all([
+    memory.running.read(),
+    memory.guard.read(),
+    readStates(memory),
+  ]);
   const size = running.length / groups.length;
   const rows = groups.map((_, i) => [...running.subarray(i * size, (i + 1) * size)]);
   return { rule, step, groups: names, running: rows, lr, guard: [...guard], parameters };
@@ -81,6 +82,8 @@ export interface FittedState {
   readonly step: number;
   /** Decisions of the guard so far. */
   readonly decisions: number;
+  /** Whether a step has scaled its loss. */
+  readonly scaled: boolean;
   readonly report: LoadReport;
   /** Enqueues the writes, and sets the learning rates. */
   write(): void;
@@ -105,6 +108,7 @@ export function fitState(
   const guard = Float64Array.from(state.guard);
   guard[GUARD.kept] = 0; // snapshots are not a part of the state
   guard[GUARD.untilSnapshot] = 0;
+  const scaled = guard[GUARD.lossScale] !== 0;
   const write = (): void => {
     for (const slot of memory.slots()) {
       const data = at(at(state.parameters, slot.parameter.name), slot.state);
@@ -119,9 +123,9 @@ export function fitState(
     });
     memory.guard.write(guard);
     const scale = Float32Array.of(guard[GUARD.lossScale] as number);
-    memory.prepared.view(STEP.control - 1, [1]).write(scale);
+    memory.lossScale.write(scale);
   };
-  return { step, decisions: guard[GUARD.decisions] as number, report, write };
+  return { step, decisions: guard[GUARD.decisions] as number, scaled, report, write };
 }
 
 /** Throws unless the state has the form that `readState` gives, for this rule. */
@@ -158,9 +162,14 @@ function checkForm(owner: string, state: OptimizerState, { rule, memory, groups 
   for (const row of state.running) {
     checkLength(`${owner}: 'running'`, row, size);
     for (const value of row) checkNumber(`${owner}: 'running'`, value, "a finite number", () => true);
+    checkInteger(`${owner}: 'running', the steps of a group`, row[0], 0);
   }
-  // A decision about a loss that is infinite remembers the loss.
+  // Only these: a decision about a loss that is infinite remembers the loss.
   checkLength(`${owner}: 'guard'`, state.guard, memory.guard.length);
+  for (const word of ["attempts", "accepted", "decisions"] as const)
+    checkInteger(`${owner}: 'guard', ${word}`, state.guard[GUARD[word]], 0);
+  for (const word of ["lrFactor", "lossScale"] as const)
+    checkNumber(`${owner}: 'guard', ${word}`, state.guard[GUARD[word]], "a number, 0 or more", (v) => v >= 0);
 }
 
 function checkLength(argument: string, values: readonly unknown[], length: number): void {

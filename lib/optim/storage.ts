@@ -10,11 +10,15 @@ import type { SparseMode } from "./sparse.js";
 /** How the state of an optimizer is kept. */
 export interface StorageOptions {
   /**
-   * Of each state: 4 bytes (f32), 2 (bf16) or 1.02 (u8: 8 bits relative to the largest of 256). bf16 and u8 are for optimizers of at
-   * most two states. Default "f32".
+   * Of each state: 4 bytes (f32), 2 (bf16) or 1.03 (u8: 8 bits relative to the largest of 128). bf16 and u8 are for optimizers of at
+   * most two states. What is kept of sparse tables is f32. Default "f32".
    */
   readonly precision?: Precision;
-  /** Decay of a running mean of the parameters (EMA), for `withAverage`. Default: none is kept. */
+  /**
+   * Decay d of a running mean of the parameters (EMA), d mean + (1 - d) p after each step that is taken, for `withAverage`. It begins
+   * with the parameters as they are then, of which d^n is left after n steps: 1 / (1 - d), the steps that it is a mean of, has to be
+   * well below n. Default: none is kept.
+   */
   readonly average?: number;
   /** Keeps the parameters in bf16 too, stochastically rounded in the same pass, for `copyOf`. Default: no. */
   readonly copy?: "bf16";
@@ -43,23 +47,35 @@ export function checkStorage(owner: string, options: StorageOptions) {
 /** Throws if a rule's states cannot be kept so, or there is no use for a copy. */
 export function checkStored(
   owner: string,
-  { precision, copy }: ReturnType<typeof checkStorage>,
+  { precision, copy, average }: ReturnType<typeof checkStorage>,
   rule: {
     readonly states: readonly string[];
     readonly initial: Readonly<Record<string, InitialState>>;
+    readonly gathers: boolean;
   },
   parameters: readonly Parameter[],
 ): void {
-  const { states, initial } = rule;
+  const { states, initial, gathers } = rule;
   const parameterLike = states.find((name) => initial[name] === "parameter");
-  if (precision !== "f32" && (states.length > 2 || parameterLike !== undefined)) {
+  if (precision !== "f32" && (states.length > 2 || parameterLike !== undefined || gathers)) {
     const why = parameterLike
       ? `'${parameterLike}', which holds parameters`
-      : `the ${states.length} states that it keeps`;
+      : gathers
+        ? "what it makes of whole parameters"
+        : `the ${states.length} states that it keeps`;
     throw new ArgumentError({
       argument: `${owner}: 'precision'`,
       got: `"${precision}"`,
       accepted: `"f32" for ${why}`,
+    });
+  }
+  const table = parameters.find(({ sparse }) => sparse);
+  const kept = average !== undefined ? "average" : copy !== undefined ? "copy" : undefined;
+  if (table && kept) {
+    throw new ArgumentError({
+      argument: `${owner}: '${kept}'`,
+      got: `the sparse table "${table.name}", of which a step sees only the rows in use`,
+      accepted: "dense parameters",
     });
   }
   const half = parameters.find(({ value }) => value.dtype === "bf16");

@@ -1,12 +1,14 @@
 // States of PyTorch's optimizers: names, steps and running products in our terms.
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, given } from "../check.js";
-import { countOf } from "../device/dtype.js";
+import { countOf, type Shape } from "../device/dtype.js";
 import { RULES } from "../device/encode.js";
 import { ArgumentError, describe, ShapeError } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
+import { ROOM } from "./compose.js";
+import type { RuleSetup } from "./family.js";
 import { newGuard } from "./guard.js";
-import type { Optimizer } from "./optimizer.js";
+import { Optimizer } from "./optimizer.js";
 import type { LoadOptions, LoadReport } from "./state.js";
 
 /** A tensor as `decodeSafetensors` gives it. */
@@ -57,6 +59,7 @@ export function importTorchState(
   const owner = "importTorchState";
   checkKeys(owner, options, ["strict", "names", "step"]);
   const strict = checkBoolean(`${owner}: 'strict'`, given(options.strict, true));
+  checkGiven(owner, optimizer, tensors);
   const rule = checkSemantics(owner, optimizer);
   const { states, unexpected } = sortOut(owner, optimizer, tensors, options.names);
   const parameters = Object.fromEntries(
@@ -65,16 +68,18 @@ export function importTorchState(
       Object.fromEntries([...own].filter(([state]) => !SCALARS.includes(state)).map(toFloats)),
     ]),
   );
-  const wanted = RULES.get(rule)?.states ?? [];
-  const missing = [...states].flatMap(([{ name }, own]) =>
-    wanted.flatMap((state) => (own.has(state) ? [] : [`${name}.${state}`])),
+  const wanted = wantedOf(optimizer);
+  const missing = [...states].flatMap(([parameter, own]) =>
+    Object.keys(wanted.get(parameter) ?? {}).flatMap((state) =>
+      own.has(state) ? [] : [`${parameter.name}.${state}`],
+    ),
   );
   if (strict && missing.length + unexpected.length > 0) {
     const [lacking] = missing;
     throw new ArgumentError({
       argument: `${owner}: '${lacking ?? unexpected[0]}'`,
       got: lacking ? "no tensor of that state" : "a tensor that no state takes",
-      accepted: `${wanted.join(", ") || "no states"} for each parameter, or { strict: false }`,
+      accepted: `${[...new Set([...wanted.values()].flatMap(Object.keys))].join(", ") || "no states"} for each parameter, or { strict: false }`,
     });
   }
   const steps = optimizer.groups.map(({ params }) => stepsOf(owner, rule, params, states, options.step));
@@ -82,11 +87,33 @@ export function importTorchState(
   const running = steps.map((count, i) => runningOf(owner, optimizer, i, count));
   const groups = optimizer.groups.map(({ params }) => params.map(({ name }) => name));
   const lr = optimizer.groups.map((group) => group.lr);
-  optimizer.load({ rule, step, groups, running, lr, guard: [...newGuard(1)], parameters }, { strict: false });
+  optimizer.load({ rule, step, groups, running, lr, guard: [...newGuard()], parameters }, { strict: false });
   return { missing, unexpected };
 }
 
+/** The states of each parameter with their shapes. */
+function wantedOf({ groups, setups }: Optimizer): Map<Parameter, Readonly<Record<string, Shape>>> {
+  const of = ({ shape }: Parameter, { rule, composition }: RuleSetup): Record<string, Shape> => {
+    const names = (RULES.get(rule)?.states ?? []).filter((name) => name !== ROOM);
+    return { ...Object.fromEntries(names.map((name) => [name, shape])), ...composition?.states(shape) };
+  };
+  return new Map(
+    groups.flatMap(({ params }, i) => params.map((p) => [p, of(p, setups[i] as RuleSetup)] as const)),
+  );
+}
+
 type States = ReadonlyMap<Parameter, ReadonlyMap<string, TorchTensor>>;
+
+function checkGiven(owner: string, optimizer: unknown, tensors: unknown): void {
+  if (!(optimizer instanceof Optimizer)) {
+    const accepted = "an optimizer, such as Adam";
+    throw new ArgumentError({ argument: `${owner}: 'optimizer'`, got: describe(optimizer), accepted });
+  }
+  if (typeof tensors !== "object" || tensors === null) {
+    const accepted = "tensors by name, as decodeSafetensors gives them";
+    throw new ArgumentError({ argument: `${owner}: 'tensors'`, got: describe(tensors), accepted });
+  }
+}
 
 /** The rule, if its state means what PyTorch's does. */
 function checkSemantics(owner: string, { setups }: Optimizer): string {
@@ -104,11 +131,11 @@ function checkSemantics(owner: string, { setups }: Optimizer): string {
 /** The tensors by parameter and state; `unexpected` are those of neither. */
 function sortOut(
   owner: string,
-  { groups, setups }: Optimizer,
+  optimizer: Optimizer,
   tensors: Readonly<Record<string, TorchTensor>>,
   given: readonly string[] | undefined,
 ): { states: States; unexpected: string[] } {
-  const own = new Map(groups.flatMap(({ params }) => params.map((p) => [p.name, p] as const)));
+  const own = new Map(optimizer.groups.flatMap(({ params }) => params.map((p) => [p.name, p] as const)));
   const names = given ?? [...own.keys()];
   if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
     throw new ArgumentError({
@@ -117,7 +144,7 @@ function sortOut(
       accepted: "an array of the names of parameters",
     });
   }
-  const wanted = RULES.get(setups[0]?.rule ?? "")?.states ?? [];
+  const wanted = wantedOf(optimizer);
   const states = new Map([...own.values()].map((p) => [p, new Map<string, TorchTensor>()] as const));
   const unexpected: string[] = [];
   for (const [key, tensor] of Object.entries(tensors)) {
@@ -125,25 +152,27 @@ function sortOut(
     const [place, state] = [key.slice(0, Math.max(dot, 0)), key.slice(dot + 1)];
     const index = /^state\.(\d+)$/.exec(place)?.[1];
     const parameter = own.get(place) ?? own.get(names[Number(index)] ?? "");
-    if (!parameter || !(wanted.includes(state) || SCALARS.includes(state))) {
+    const shape = parameter && (SCALARS.includes(state) ? "one" : wanted.get(parameter)?.[state]);
+    if (!parameter || !shape) {
       unexpected.push(key);
       continue;
     }
-    checkTensor(`${owner}: '${key}'`, tensor, SCALARS.includes(state) ? undefined : parameter);
+    checkTensor(`${owner}: '${key}'`, tensor, shape, parameter.name);
     states.get(parameter)?.set(state, tensor);
   }
   return { states, unexpected };
 }
 
-function checkTensor(argument: string, tensor: TorchTensor, parameter: Parameter | undefined): void {
+function checkTensor(argument: string, tensor: TorchTensor, wanted: Shape | "one", name: string): void {
   const formed = Array.isArray(tensor?.shape) && typeof tensor.data?.length === "number";
-  const shape = parameter?.shape.join(", ");
-  const fits = formed && (parameter ? tensor.shape.join(", ") === shape : countOf(tensor.shape) === 1);
+  const scalar = wanted === "one";
+  const shape = scalar ? "" : wanted.join(", ");
+  const fits = formed && (scalar ? countOf(tensor.shape) === 1 : tensor.shape.join(", ") === shape);
   if (fits && countOf(tensor.shape) === tensor.data.length) return;
   throw new ShapeError({
     argument,
     got: formed ? `${tensor.data.length} elements of shape [${tensor.shape.join(", ")}]` : describe(tensor),
-    accepted: parameter ? `shape [${shape}], that of "${parameter.name}"` : "one number",
+    accepted: scalar ? "one number" : `shape [${shape}], that of "${name}"`,
   });
 }
 
@@ -192,6 +221,6 @@ function runningOf(owner: string, { setups }: Optimizer, group: number, steps: n
   throw new ArgumentError({
     argument: `${owner}: 'optimizer'`,
     got: `one whose running scalars depend on more than the number of steps (rule "${setups[group]?.rule}")`,
-    accepted: "SGD, AdaGrad, Adam, AdamW, RMSprop, Adadelta, Adamax, NAdam, RAdam",
+    accepted: "SGD, AdaGrad, Adam, AdamW, RMSprop, Adadelta, Adamax, NAdam, RAdam, Adafactor, Muon",
   });
 }

@@ -8,6 +8,16 @@ import { output, recording, type Value } from "./recorder.js";
 import { type BagLookup, denseRows, liftI32, liftTable, prepareLookup, sortRows } from "./rows.js";
 import type { Tensor } from "./tensor.js";
 
+/** Bags of indices as one value: what a trainer gives the model for the rows of a SparseDataset. */
+export interface Bags {
+  /** i32 [n] with offsets, [bags, length] without. */
+  readonly indices: Value;
+  /** Where each bag begins, i32 [bags], ascending from 0. */
+  readonly offsets?: Value | undefined;
+  /** A factor per index, f32, of the shape of `indices`; with mode `"sum"` only. */
+  readonly weights?: Value | undefined;
+}
+
 /** Options of `embeddingBag`. */
 export interface BagOptions {
   /** Where each bag begins, i32 [bags], ascending from 0. Default: `indices` is [bags, length]. */
@@ -45,12 +55,26 @@ function checkShapes({ indices, offsets, weights }: Omit<Arguments, "count">): v
   }
 }
 
-function lift(rowsOf: Value, which: Value, options: BagOptions): Arguments {
+/** Bags, or indices with what the options say of them. */
+function bagsOf(which: Value | Bags, { offsets, weights }: BagOptions): Bags {
+  if (typeof which !== "object" || which === null || !("indices" in which))
+    return { indices: which, offsets, weights };
+  checkKeys("embeddingBag: 'indices'", which, ["indices", "offsets", "weights"]);
+  if (!offsets && !weights) return which;
+  throw new ArgumentError({
+    argument: `embeddingBag: '${offsets ? "offsets" : "weights"}'`,
+    got: "one beside bags",
+    accepted: "that of the bags alone",
+  });
+}
+
+function lift(rowsOf: Value, which: Value | Bags, options: BagOptions): Arguments {
   checkKeys("embeddingBag", options, ["offsets", "mode", "weights"]);
   const shape = liftTable("embeddingBag", rowsOf);
-  const indices = liftI32("embeddingBag", "indices", which);
-  const offsets = options.offsets && liftI32("embeddingBag", "offsets", options.offsets);
-  const weights = options.weights && liftF32("embeddingBag", "weights", options.weights);
+  const bags = bagsOf(which, options);
+  const indices = liftI32("embeddingBag", "indices", bags.indices);
+  const offsets = bags.offsets && liftI32("embeddingBag", "offsets", bags.offsets);
+  const weights = bags.weights && liftF32("embeddingBag", "weights", bags.weights);
   const mean = checkChoice("embeddingBag: 'mode'", given(options.mode, "mean"), ["sum", "mean"]) === "mean";
   if (weights && mean) {
     throw new ArgumentError({
@@ -65,11 +89,11 @@ function lift(rowsOf: Value, which: Value, options: BagOptions): Arguments {
 }
 
 /**
- * Sums or means of rows of `table` (f32 [vocabulary, dim]), a bag of `indices` at a time: f32 [bags, dim], as
- * torch.nn.functional.embedding_bag. The rows of a bag add up in their order. An index out of range, or offsets that do
+ * Sums or means of rows of `table` (f32 [vocabulary, dim]), a bag of indices at a time: f32 [bags, dim], as
+ * torch.nn.functional.embedding_bag; `which` are the indices, or bags with offsets and weights of their own. The rows of a bag add up in their order. An index out of range, or offsets that do
  * not ascend from 0, reject the run with a DeviceError.
  */
-export function embeddingBag(rowsOf: Value, which: Value, options: BagOptions = {}): Tensor {
+export function embeddingBag(rowsOf: Value, which: Value | Bags, options: BagOptions = {}): Tensor {
   const recorder = recording("embeddingBag");
   const { table, indices, vocabulary, dim, ...bags } = lift(rowsOf, which, options);
   const { count, offsets, mean, weights } = bags;

@@ -18,7 +18,8 @@ function lift(operation: string, name: string, value: Operand): Tensor {
 
 // --- one argument ---------------------------------------------------------------------------------------------------
 
-function unary(fn: string, x: Tensor, constants: Record<string, NodeField> = {}): Tensor {
+/** Records a unary function without a gradient. Internal. */
+export function unary(fn: string, x: Tensor, constants: Record<string, NodeField> = {}): Tensor {
   const y = output(x.shape);
   recording(fn).emit("unary", { fn, n: x.length, alpha: 1, beta: 0, ...constants, x, y });
   return y;
@@ -52,6 +53,8 @@ function smooth(fn: string, slope: string, needs: "result" | "argument"): (x: Va
 export const relu = smooth("relu", "reluGrad", "result");
 /** x * Phi(x), Phi the normal distribution function (Hendrycks & Gimpel 2016), exact, not the tanh approximation. */
 export const gelu = smooth("gelu", "geluGrad", "argument");
+/** x / (1 + exp(-x)), also called swish (Hendrycks & Gimpel 2016). */
+export const silu = smooth("silu", "siluGrad", "argument");
 /** Hyperbolic tangent. */
 export const tanh = smooth("tanh", "tanhGrad", "result");
 /** 1 / (1 + exp(-x)). */
@@ -75,6 +78,11 @@ export function log(value: Value): Tensor {
   const y = unary("log", x);
   recording("log").derive([y], [x], ([g]) => [[x, () => plain("div", g as Tensor, x)]]);
   return y;
+}
+
+/** x, or -Infinity for NaN, so that NaN is the smallest of all; no gradient. */
+export function withoutNaN(x: Value): Tensor {
+  return unary("number", lift("withoutNaN", "x", x));
 }
 
 /** -x. */
@@ -118,8 +126,8 @@ function broadcastStrides(shape: Shape, target: Shape): number[] {
   return strides;
 }
 
-/** Records a binary function without a gradient. */
-function plain(fn: string, a: Tensor, b: Tensor): Tensor {
+/** Records a binary function without a gradient. Internal. */
+export function plain(fn: string, a: Tensor, b: Tensor): Tensor {
   const shape = broadcastShape(fn, a.shape, b.shape);
   const y = output(shape);
   recording(fn).emit("binary", {

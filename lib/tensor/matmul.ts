@@ -2,8 +2,9 @@
 
 import { checkBoolean, checkKeys, given } from "../check.js";
 import { countOf, sameShape } from "../device/dtype.js";
-import { type GemmProblem, gemmLayout, matrixOf } from "../device/gemm.js";
+import { checkPrecision, type GemmProblem, gemmLayout, matrixOf } from "../device/gemm.js";
 import { ShapeError } from "../errors.js";
+import type { ComputePrecision } from "../native/native.js";
 import { liftF32 } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
 import { sumTo } from "./reduce.js";
@@ -16,13 +17,25 @@ export interface MatmulOptions {
   readonly transA?: boolean;
   /** Takes the last two dimensions of b in the other order. */
   readonly transB?: boolean;
+  /** What a and b are rounded to as they are read, in the gradient too. Default: the program's. */
+  readonly precision?: ComputePrecision;
 }
 
 /** Records c = op(a) op(b) + bias for matrices or equal batches of matrices; a batch of one side only is repeated. */
-function gemm(a: Tensor, b: Tensor, problem: GemmProblem, bias?: Tensor): Tensor {
+function gemm(
+  a: Tensor,
+  b: Tensor,
+  problem: GemmProblem,
+  precision: ComputePrecision,
+  bias?: Tensor,
+): Tensor {
   const c = output([...problem.batch, problem.m, problem.n]);
-  const layout = gemmLayout(problem, a.shape, b.shape);
-  recording("gemm").emit("gemm", { ...layout, alpha: 1, beta: 0, activation: "none", a, b, bias, c });
+  const epilogue = { alpha: 1, beta: 0, activation: "none" };
+  recording("gemm").emit("gemm", {
+    ...gemmLayout(problem, a.shape, b.shape),
+    ...epilogue,
+    ...{ precision, a, b, bias, c },
+  });
   return c;
 }
 
@@ -43,19 +56,26 @@ function problemOf(a: Tensor, b: Tensor, transA: boolean, transB: boolean): Gemm
 /** The matrix product of the last two dimensions; leading dimensions are a batch, equal on both sides or on one only. */
 export function matmul(first: Value, second: Value, options: MatmulOptions = {}): Tensor {
   const [a, b] = [liftF32("matmul", "a", first), liftF32("matmul", "b", second)];
-  checkKeys("matmul", options, ["transA", "transB"]);
+  checkKeys("matmul", options, ["transA", "transB", "precision"]);
   const transA = checkBoolean("matmul: 'transA'", given(options.transA, false));
   const transB = checkBoolean("matmul: 'transB'", given(options.transB, false));
-  const c = gemm(a, b, problemOf(a, b, transA, transB));
+  const recorder = recording("matmul");
+  const precision =
+    options.precision === undefined
+      ? recorder.precision
+      : checkPrecision("matmul: 'precision'", options.precision, recorder.device);
+  const c = gemm(a, b, problemOf(a, b, transA, transB), precision);
   // With C = A B:  dA = dC B^T and dB = A^T dC; stored transposed, the product is transposed too.
-  recording("matmul").derive([c], [a, b], ([gradient]) => {
+  recorder.derive([c], [a, b], ([gradient]) => {
     const g = gradient as Tensor;
+    const product = (left: Tensor, right: Tensor, transposed: MatmulOptions): Tensor =>
+      matmul(left, right, { ...transposed, precision });
     return [
       [
         a,
         () =>
           sumTo(
-            transA ? matmul(b, g, { transA: transB, transB: true }) : matmul(g, b, { transB: !transB }),
+            transA ? product(b, g, { transA: transB, transB: true }) : product(g, b, { transB: !transB }),
             a.shape,
           ),
       ],
@@ -63,7 +83,7 @@ export function matmul(first: Value, second: Value, options: MatmulOptions = {})
         b,
         () =>
           sumTo(
-            transB ? matmul(g, a, { transA: true, transB: transA }) : matmul(a, g, { transA: !transA }),
+            transB ? product(g, a, { transA: true, transB: transA }) : product(a, g, { transA: !transA }),
             b.shape,
           ),
       ],
@@ -97,7 +117,8 @@ export function linear(value: Value, weight: Value, bias?: Value): Tensor {
   const lead = x.shape.slice(0, -1);
   const rows = countOf(lead);
   const flat = reshape(x, [rows, inputs]);
-  const y = gemm(flat, w, { batch: [], m: rows, n: outputs, k: inputs, transA: false, transB: true }, b);
+  const problem = { batch: [], m: rows, n: outputs, k: inputs, transA: false, transB: true };
+  const y = gemm(flat, w, problem, recorder.precision, b);
   recorder.derive([y], b ? [flat, w, b] : [flat, w], ([gradient]) => {
     const g = gradient as Tensor;
     const forBias: [Tensor, () => Tensor][] = b ? [[b, () => sumTo(g, b.shape)]] : [];

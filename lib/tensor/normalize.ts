@@ -1,4 +1,4 @@
-// Layer normalisation and its gradients.
+// Normalisation of rows, by mean and deviation or by the root mean square, and its gradients.
 
 import { checkNumber } from "../check.js";
 import { sameShape } from "../device/dtype.js";
@@ -12,20 +12,42 @@ import type { Tensor } from "./tensor.js";
  * beta f32 [n], by default 1 and 0; the variance is the biased one.
  */
 export function layerNorm(value: Value, scale?: Value, shift?: Value, eps = 1e-5): Tensor {
-  checkNumber("layerNorm: 'eps'", eps, "a number, 0 or more", (v) => v >= 0);
-  const recorder = recording("layerNorm");
-  const x = liftF32("layerNorm", "x", value);
-  const { rows, cols } = rowsOf("layerNorm", x);
+  return normalizeRows("layerNorm", true, value, scale, shift, eps);
+}
+
+/**
+ * x / sqrt(mean(x^2) + eps) * gamma over the last axis (Zhang & Sennrich 2019). x f32 [..., n]; gamma f32 [n], by default 1.
+ */
+export function rmsNorm(value: Value, scale?: Value, eps = 1e-6): Tensor {
+  return normalizeRows("rmsNorm", false, value, scale, undefined, eps);
+}
+
+function normalizeRows(
+  operation: string,
+  centered: boolean,
+  value: Value,
+  scale: Value | undefined,
+  shift: Value | undefined,
+  eps: number,
+): Tensor {
+  checkNumber(`${operation}: 'eps'`, eps, "a number, 0 or more", (v) => v >= 0);
+  const recorder = recording(operation);
+  const x = liftF32(operation, "x", value);
+  const { rows, cols } = rowsOf(operation, x);
   const [gamma, beta] = (["gamma", "beta"] as const).map((name, i) => {
     const given = i === 0 ? scale : shift;
-    const tensor = given === undefined ? undefined : recorder.lift(`layerNorm: '${name}'`, given);
+    const tensor = given === undefined ? undefined : recorder.lift(`${operation}: '${name}'`, given);
     if (tensor && (tensor.dtype !== "f32" || !sameShape(tensor.shape, [cols]))) {
-      throw new ShapeError({ argument: `layerNorm: '${name}'`, got: `${tensor}`, accepted: `f32 [${cols}]` });
+      throw new ShapeError({
+        argument: `${operation}: '${name}'`,
+        got: `${tensor}`,
+        accepted: `f32 [${cols}]`,
+      });
     }
     return tensor;
   });
   const [y, mean, rstd] = [output(x.shape), output([rows]), output([rows])];
-  recorder.emit("layerNorm", { rows, cols, eps, x, gamma, beta, y, mean, rstd });
+  recorder.emit("layerNorm", { centered, rows, cols, eps, x, gamma, beta, y, mean, rstd });
 
   recorder.derive([y], [x, ...(gamma ? [gamma] : []), ...(beta ? [beta] : [])], ([gy]) => {
     // Both parameter gradients come from one pass over x; it is recorded when the first of them is asked for.
@@ -39,7 +61,7 @@ export function layerNorm(value: Value, scale?: Value, shift?: Value, eps = 1e-5
     };
     const forInput = (): Tensor => {
       const gx = output(x.shape);
-      recorder.emit("layerNormGrad", { rows, cols, x, gamma, mean, rstd, gy, gx });
+      recorder.emit("layerNormGrad", { centered, rows, cols, x, gamma, mean, rstd, gy, gx });
       return gx;
     };
     const result: [Tensor, () => Tensor][] = [[x, forInput]];

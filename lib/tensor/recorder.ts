@@ -5,6 +5,7 @@ import type { Device } from "../device/device.js";
 import { checkShape, type DType, type Shape, sameShape, sizeOf } from "../device/dtype.js";
 import { type OpSchema, opSchema } from "../device/encode.js";
 import { ArgumentError, DTypeError, describe } from "../errors.js";
+import type { ComputePrecision } from "../native/native.js";
 import { Parameter } from "./parameter.js";
 import type { RowContribution } from "./rows.js";
 import { Memory, Tensor } from "./tensor.js";
@@ -36,7 +37,12 @@ export interface Node {
   spans: Span[];
   /** The line of user code that recorded it, for listings. */
   readonly at: string;
+  /** Where it runs, if not everywhere: what a program turns out to be is known when its recording ends. */
+  readonly only: Purpose | undefined;
 }
+
+/** What a program is for: it trains if it minimises something, unless it is told otherwise. */
+export type Purpose = "training" | "evaluation";
 
 /** A value of the list with its derivative: what reverse mode walks. Views have one without being operations. */
 export interface Derived {
@@ -69,9 +75,11 @@ export class Recorder {
   readonly nodes: Node[] = [];
   readonly derived: Derived[] = [];
   readonly scalars: ScalarSlot[] = [];
+  /** Called at every run before it is enqueued: what they enqueue comes first. */
+  readonly beforeRun: (() => void)[] = [];
   /** Called at every run, after the scalars have been supplied. */
   readonly onRun: (() => void)[] = [];
-  /** Nodes that minimise something make dropout active. */
+  /** Whether something is minimised: then the program trains, unless it is told otherwise. */
   minimizes = false;
   /** The next stream of random numbers; those below 2^31 belong to initial values (lib/nn). */
   stream = 2 ** 31;
@@ -80,14 +88,19 @@ export class Recorder {
   #counter: Tensor | undefined;
   /** How many derivatives were recorded when a block of external memory was last written. */
   readonly written = new Map<unknown, number>();
+  /** Running statistics, which the program writes beside what an optimizer does. */
+  readonly statistics: DeviceBuffer[] = [];
   /** Gradients: nothing is differentiated through them. */
   readonly opaque = new WeakSet<Tensor>();
   readonly #known = new WeakSet<Memory>();
+  #only: Purpose | undefined;
   readonly #lifted: Tensor[] = [];
 
   constructor(
     readonly device: Device,
     readonly seed: number,
+    /** Of matrix products that have none of their own. */
+    readonly precision: ComputePrecision = "f32",
   ) {}
 
   /** Runs `body` with this as the list that operations are recorded to. */
@@ -98,6 +111,17 @@ export class Recorder {
       return body();
     } finally {
       current = outer;
+    }
+  }
+
+  /** What `body` records is left out of programs with another purpose. Two bodies may write the same tensors. */
+  only(purpose: Purpose, body: () => void): void {
+    const outer = this.#only;
+    this.#only = purpose;
+    try {
+      body();
+    } finally {
+      this.#only = outer;
     }
   }
 
@@ -163,7 +187,7 @@ export class Recorder {
       spans.push({ field, kind, memory, byteOffset });
       if (kind !== "in" && memory.external) this.written.set(memory.external.native, this.derived.length);
     }
-    this.nodes.push({ op, fields, spans, at: callSite() });
+    this.nodes.push({ op, fields, spans, at: callSite(), only: this.#only });
   }
 
   /** Records an operation that writes memory but no value that was read before: a loss may have used it. */

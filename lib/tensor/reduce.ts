@@ -1,7 +1,7 @@
 // Sums, means, maxima over an axis or over everything, each beside its gradient.
 
 import { checkInteger, checkKeys } from "../check.js";
-import { countOf, type Shape, shapeText } from "../device/dtype.js";
+import { countOf, type Shape, sameShape, shapeText } from "../device/dtype.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { liftF32, rowsOf } from "./arguments.js";
 import { output, recording, type Value } from "./recorder.js";
@@ -126,6 +126,27 @@ export function argmax(value: Value): Tensor {
   const y = output(x.shape.slice(0, -1), "i32");
   recording("argmax").emit("argmax", { rows, cols, x, y });
   return y;
+}
+
+/**
+ * How many of the other scores of a row are at least that of its label: the label is among the k best where it is less than k. Equal
+ * scores come before the label's, NaN after all numbers. x f32 [..., classes], labels i32 [...]; gives i32 [...], `classes` for a
+ * label that is not in [0, classes). No gradient.
+ */
+export function labelRank(value: Value, which: Value): Tensor {
+  const x = lift("labelRank", value);
+  const { rows, cols } = rowsOf("labelRank", x);
+  const labels = recording("labelRank").lift("labelRank: 'labels'", which);
+  if (labels.dtype !== "i32" || !sameShape(labels.shape, x.shape.slice(0, -1))) {
+    throw new ShapeError({
+      argument: "labelRank: 'labels'",
+      got: `${labels} for scores ${x}`,
+      accepted: "i32 of the shape of the scores without the last dimension",
+    });
+  }
+  const rank = output(labels.shape, "i32");
+  recording("labelRank").emit("labelRank", { rows, cols, x, labels, rank });
+  return rank;
 }
 
 /** Sums `x` down to `shape`, which broadcasts to x's: the gradient of broadcasting. */

@@ -10,23 +10,23 @@ import { concat, reshape } from "./shape.js";
 import { type Scalar, Tensor } from "./tensor.js";
 
 /** What one lookup adds to its table: position i adds `weights[i] * values[source[i]]` to row `indices[i]`. */
-export interface RowContribution {
+export interface RowContribution<T = Tensor> {
   /** i32 [rows] */
-  readonly indices: Tensor;
+  readonly indices: T;
   /** f32 [valueRows, dim] */
-  readonly values: Tensor;
+  readonly values: T;
   /** How the positions of a bag find its gradient; absent where values has a row per position, in their order. */
-  readonly bags?: BagLookup | undefined;
+  readonly bags?: BagLookup<T> | undefined;
 }
 
 /** Positions in bags: the bag of each is its row of values. */
-export interface BagLookup {
+export interface BagLookup<T = Tensor> {
   readonly count: number;
   /** i32 [count]; absent where all bags are equally long. */
-  readonly offsets: Tensor | undefined;
+  readonly offsets: T | undefined;
   readonly mean: boolean;
   /** f32 [rows] */
-  readonly weights: Tensor | undefined;
+  readonly weights: T | undefined;
 }
 
 /** Indices into a table of `vocabulary` rows, in order: fields of the operations in core/ops/sparse.h. */
@@ -74,14 +74,22 @@ export function liftI32(operation: string, name: string, value: Value): Tensor {
   return tensor;
 }
 
-/** Records which row of values each position takes and with what factor; `first` is the row of bag 0. */
-function mapOf({ indices, bags }: RowContribution, first: number): { source: Tensor; weights: Tensor } {
+/** What the operation reads that tells which row of values each position takes and with what factor; `first` is the row of bag 0. */
+export function mapFields<T extends { readonly length: number }>(
+  { indices, bags }: RowContribution<T>,
+  first: number,
+) {
   const n = indices.length;
-  const [source, weights] = [output([n], "i32"), output([n])];
   // Without bags every position is one of its own.
-  const { count, offsets, mean, weights: given } = bags ?? { count: n, mean: false };
+  const { count, offsets, mean, weights } = bags ?? { count: n, mean: false };
+  return { n, bags: count, offsets, first, mean, weights };
+}
+
+function mapOf(contribution: RowContribution, first: number): { source: Tensor; weights: Tensor } {
+  const n = contribution.indices.length;
+  const [source, weights] = [output([n], "i32"), output([n])];
   recording("rowGradients").emit("bagMap", {
-    ...{ n, bags: count, offsets, first, mean, weights: given },
+    ...mapFields(contribution, first),
     ...{ bag: source, scale: weights },
   });
   return { source, weights };
@@ -90,7 +98,7 @@ function mapOf({ indices, bags }: RowContribution, first: number): { source: Ten
 const sortedOf = new WeakMap<Tensor, Map<number, RowList>>(); // by table size
 
 /** Records the order of indices, once for indices that only the program knows. */
-function sortIndices(indices: Tensor, vocabulary: number): RowList {
+export function sortIndices(indices: Tensor, vocabulary: number): RowList {
   const known = sortedOf.get(indices)?.get(vocabulary);
   if (known) return known;
   const rows = indices.length;

@@ -14,8 +14,8 @@ import { ArgumentError, DTypeError, describe, ShapeError } from "../errors.js";
 import { output, recording, type Value } from "./recorder.js";
 import { Tensor } from "./tensor.js";
 
-/** Strides in elements of a contiguous shape. */
-function stridesOf(shape: Shape): number[] {
+/** Strides in elements of a contiguous shape. Internal. */
+export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length).fill(1);
   for (let i = shape.length - 2; i >= 0; i--)
     strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
@@ -51,8 +51,8 @@ export function flatten(value: Value, axis = 1): Tensor {
   return reshape(x, [...x.shape.slice(0, axis), countOf(x.shape.slice(axis))]);
 }
 
-/** Records y = x, element by element, both strided. */
-function move(
+/** Records y = x, element by element, both strided. Internal. */
+export function move(
   operation: string,
   x: Tensor,
   y: Tensor,

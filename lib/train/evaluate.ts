@@ -1,11 +1,15 @@
-// Loss and accuracy of a model on a dataset, batch by batch.
+// Loss, accuracy and metrics of a model on a dataset, batch by batch.
 
-import type { Dataset } from "../data/dataset.js";
+import { stagedBatches } from "../data/batches.js";
+import { DataError } from "../errors.js";
 import type { Evaluation } from "./events.js";
-import type { Feed } from "./feed.js";
-import { Mean } from "./mean.js";
+import type { Feed, Inputs } from "./feed.js";
+import { type Metrics, meanOf, sumOf } from "./metrics.js";
+import type { TrainingData } from "./options.js";
 import { inOrder, type Started } from "./pipeline.js";
+import { BatchReader } from "./reader.js";
 import type { Recordings } from "./recordings.js";
+import type { Contributed, Totals } from "./totals.js";
 
 /** What an evaluation needs from its trainer. */
 export interface EvaluationParts {
@@ -14,33 +18,98 @@ export interface EvaluationParts {
   readonly recordings: Recordings;
   readonly feed: Feed;
   readonly batchSize: number;
-  /** Asked between batches. */
-  readonly stopped: () => boolean;
+  readonly metrics: Metrics;
+  /** Aborted to end it early, also while it waits for data. */
+  readonly stopping: AbortSignal;
   /** Sees all work that is started. */
   readonly track: (work: Promise<unknown>) => void;
 }
 
-/** Evaluates a dataset, in double over the batches; undefined if it was stopped. */
+interface EvaluatedBatch {
+  readonly size: number;
+  readonly contributed: readonly Contributed[];
+}
+
+/** Evaluates a dataset: its batches add up in device memory, which is read at the end. Undefined if it was stopped. */
 export async function evaluateDataset(
-  dataset: Dataset,
+  dataset: TrainingData,
   parts: EvaluationParts,
-): Promise<Evaluation | undefined> {
-  const { owner, recordings, feed, batchSize, stopped, track } = parts;
-  function* start(): Generator<Started<{ loss: number; correct?: number; size: number }>> {
-    for (const { size, columns } of dataset.batches({ batchSize })) {
-      if (stopped()) return;
-      const result = recordings.evaluation(feed.inputs(owner, dataset, size)).run(feed.arrays(columns));
-      track(result);
-      yield { result: result.then((figures) => ({ ...figures, size })), barrier: false };
+): Promise<Evaluation<Metrics> | undefined> {
+  const { recordings, metrics, track } = parts;
+  let totals: Totals | undefined;
+  const open = (inputs: Inputs): Totals => {
+    if (totals) return totals;
+    totals = recordings.totals(inputs);
+    totals.begin(dataset.size);
+    return totals;
+  };
+  try {
+    let examples = 0;
+    let contributed: readonly Contributed[] = [];
+    for await (const batch of inOrder(startBatches(dataset, parts, open))) {
+      examples += batch.size;
+      contributed = batch.contributed;
     }
+    if (!totals || examples < dataset.size || totals.disposed) return undefined;
+    const reading = totals.read();
+    track(reading);
+    return figuresOf(contributed, await reading, examples, metrics);
+  } finally {
+    totals?.end();
   }
-  const loss = new Mean();
-  let correct: number | undefined;
-  for await (const batch of inOrder(start())) {
-    loss.add(batch.loss, batch.size);
-    if (batch.correct !== undefined) correct = (correct ?? 0) + batch.correct;
+}
+
+function figuresOf(
+  contributed: readonly Contributed[],
+  totals: readonly Float64Array[],
+  examples: number,
+  metrics: Metrics,
+): Evaluation<Metrics> {
+  const of = (figure: string): Record<string, Float64Array> =>
+    Object.fromEntries(
+      contributed.flatMap(([owner, name], i) =>
+        owner === figure ? [[name, totals[i] as Float64Array]] : [],
+      ),
+    );
+  const { right } = of("accuracy");
+  return {
+    loss: sumOf(of("loss").sum ?? []) / examples,
+    ...(right && { accuracy: meanOf(right, examples) }),
+    examples,
+    metrics: Object.fromEntries(
+      Object.entries(metrics).map(([name, metric]) => [name, metric.value(of(name), examples)]),
+    ),
+  };
+}
+
+/** Enqueues the batches, one each time it is asked. */
+async function* startBatches(
+  dataset: TrainingData,
+  { owner, recordings, feed, batchSize, metrics, stopping, track }: EvaluationParts,
+  open: (inputs: Inputs) => Totals,
+): AsyncGenerator<Started<EvaluatedBatch>, void, void> {
+  let left = dataset.size;
+  const batches = new BatchReader(stagedBatches(dataset, { batchSize }), stopping);
+  try {
+    while (left !== 0) {
+      const next = await batches.next();
+      if (!next || stopping.aborted) return;
+      if (next.done) break;
+      const { size } = next.value;
+      left -= size;
+      if (left < 0) break;
+      const { inputs, arrays } = feed.batch(owner, dataset, next.value);
+      const totals = open(inputs);
+      const { program, windows, contributed } = recordings.evaluation(inputs, metrics, totals);
+      const running = program.run(arrays);
+      track(running);
+      totals.collect(windows, size);
+      yield { result: running.then(() => ({ size, contributed })), barrier: false };
+    }
+    if (left === 0) return;
+  } finally {
+    await batches.close();
   }
-  const { examples } = loss;
-  if (examples < dataset.size) return undefined;
-  return { loss: loss.value, ...(correct !== undefined && { accuracy: correct / examples }), examples };
+  const got = left > 0 ? `${dataset.size - left} examples` : "more examples";
+  throw new DataError({ argument: owner, got, accepted: `${dataset.size}, as the size of the data tells` });
 }

@@ -1,21 +1,28 @@
 // The learning-rate range test (Smith 2017, "Cyclical learning rates for training neural networks", section 3.3).
 
 import { checkInteger, checkNumber, given } from "../check.js";
-import type { Dataset } from "../data/dataset.js";
 import { ArgumentError, DeviceError } from "../errors.js";
 import type { Kept } from "../optim/memory.js";
 import { Feed } from "./feed.js";
 import { type LearningRateReading, readCurve } from "./lr-curve.js";
-import { checkDataset, checkOptions, checkSignal, type TrainerOptions } from "./options.js";
+import {
+  checkDataset,
+  checkOptions,
+  checkSignal,
+  type MemoryDataset,
+  type TrainerOptions,
+} from "./options.js";
 import { inOrder, type Started } from "./pipeline.js";
 import { Recordings } from "./recordings.js";
+import { keepStatistics } from "./statistics.js";
 
 /**
  * What is trained, as a Trainer takes it, and the range. `schedule` and `guard` are left out of the test: it is lr alone that
- * changes, and a step that goes wrong is what is looked for.
+ * changes, and a step that goes wrong is what is looked for. So is what concerns evaluations and checkpoints, and `accumulate`: a step
+ * takes one batch.
  */
 export interface FindLearningRateOptions extends TrainerOptions {
-  readonly train: Dataset;
+  readonly train: MemoryDataset;
   /** Examples per step; a smaller last batch of an epoch is left out. */
   readonly batchSize: number;
   /** The first learning rate. Default 1e-7. */
@@ -77,8 +84,9 @@ export async function findLearningRate(options: FindLearningRateOptions): Promis
     minimize: options.clip ? { clip: options.clip } : {},
     feed,
     seed: range.seed,
+    precision: options.precision ?? "f32",
   });
-  const kept = optimizer.keep();
+  const kept = [optimizer.keep(), keepStatistics(device, options.model)];
   try {
     const tested = await test(options, range, feed, recordings);
     return { ...tested, ...readCurve(tested.curve) };
@@ -91,9 +99,12 @@ export async function findLearningRate(options: FindLearningRateOptions): Promis
   }
 }
 
-function end(kept: Kept): void {
-  using _ = kept;
-  kept.restore();
+function end(kept: readonly Kept[]): void {
+  try {
+    for (const each of kept) each.restore();
+  } finally {
+    for (const each of kept) each[Symbol.dispose]();
+  }
 }
 
 type Range = Required<Pick<FindLearningRateOptions, "from" | "to" | "steps" | "smoothing" | "divergence">> & {
@@ -147,7 +158,7 @@ function checkRange(options: FindLearningRateOptions): Range {
 }
 
 /** Batches without end, in the order of a Trainer with this seed. */
-function* batches(train: Dataset, { batchSize, seed }: Range) {
+function* batches(train: MemoryDataset, { batchSize, seed }: Range) {
   for (let epoch = 1; ; epoch++)
     yield* train.batches({ batchSize, shuffle: { seed }, epoch, dropLast: true });
 }
@@ -159,7 +170,6 @@ async function test(
   recordings: Recordings,
 ): Promise<Pick<FoundLearningRate, "curve" | "reason">> {
   const { from, to, steps, smoothing, divergence, ratios } = range;
-  const program = recordings.step(feed.inputs("findLearningRate", train, range.batchSize));
   const source = batches(train, range);
   function* start(): Generator<Started<{ lr: number; loss: number }>> {
     for (let step = 0; step < steps && !signal?.aborted; step++) {
@@ -167,7 +177,11 @@ async function test(
       if (!batch) return;
       const lr = from * (to / from) ** (step / (steps - 1));
       for (const [i, group] of optimizer.groups.entries()) group.lr = lr * (ratios[i] as number);
-      const result = program.run(feed.arrays(batch.columns)).then(({ loss }) => ({ lr, loss }));
+      const { inputs, arrays } = feed.batch("findLearningRate", train, batch);
+      const result = recordings
+        .step(inputs)
+        .run(arrays)
+        .then(({ loss }) => ({ lr, loss }));
       yield { result, barrier: false };
     }
   }

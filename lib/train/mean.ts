@@ -2,8 +2,14 @@
 
 /** A mean over examples, accumulated in double from means over batches. */
 export class Mean {
-  #sum = 0;
-  #examples = 0;
+  #sum: number;
+  #examples: number;
+
+  /** Empty, or what `state` gave. */
+  constructor([sum, examples]: readonly [sum: number, examples: number] = [0, 0]) {
+    this.#sum = sum;
+    this.#examples = examples;
+  }
 
   /** Takes in the mean of a batch. */
   add(mean: number, examples: number): void {
@@ -18,5 +24,10 @@ export class Mean {
   /** Of nothing it is NaN. */
   get value(): number {
     return this.#sum / this.#examples;
+  }
+
+  /** Sum and number of examples: all there is to continue it. */
+  get state(): [sum: number, examples: number] {
+    return [this.#sum, this.#examples];
   }
 }

@@ -14,10 +14,12 @@ export interface Started<T> {
  * The results of `works` in order. Drawing from `works` starts the work; at most two are under way. However the caller
  * leaves, it waits for what was started.
  */
-export async function* inOrder<T>(works: Iterable<Started<T>>): AsyncGenerator<T, void, void> {
+export async function* inOrder<T>(
+  works: Iterable<Started<T>> | AsyncIterable<Started<T>>,
+): AsyncGenerator<T, void, void> {
   const pending: Promise<T>[] = [];
   try {
-    for (const { result, barrier } of works) {
+    for await (const { result, barrier } of works) {
       // It may fail while the caller is busy with an earlier result. That is no unhandled rejection: it is awaited below.
       result.catch(() => undefined);
       pending.push(result);

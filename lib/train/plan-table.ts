@@ -3,6 +3,7 @@
 import { ArgumentError } from "../errors.js";
 import type { Precision } from "../optim/precision.js";
 import type { OptimizerClass } from "./plan.js";
+import { aligned, bytesText } from "./text.js";
 
 /** Bytes of device memory. */
 export interface PlanBytes {
@@ -30,19 +31,11 @@ export interface PlanChoice {
   readonly fits: boolean;
 }
 
-/** A precision that an optimizer does not keep its state in. */
+/** An optimizer that does not take the model, what is wanted of all (`average`, `copy`), or this precision of its state. */
 export interface PlanRefusal {
   readonly name: string;
   readonly precision: Precision;
   readonly reason: string;
-}
-
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
-
-/** `25.4 MiB` */
-export function bytesText(bytes: number): string {
-  const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${power === 0 ? bytes : (bytes / 1024 ** power).toFixed(1)} ${UNITS[power]}`;
 }
 
 const PARTS = ["parameters", "gradients", "state", "snapshots", "temporaries", "total"] as const;
@@ -52,7 +45,7 @@ export class TrainingPlan {
   constructor(
     /** In the order in which they are proposed. */
     readonly choices: readonly PlanChoice[],
-    /** Left out of `choices`. */
+    /** Left out of `choices`, and why. */
     readonly refused: readonly PlanRefusal[],
     /** In bytes. */
     readonly budget: number | undefined,
@@ -93,7 +86,7 @@ export class TrainingPlan {
       ...PARTS.map((part) => bytesText(choice.bytes[part])),
       choice.fits ? "" : `${bytesText(choice.bytes.total - (budget ?? 0))} too much`,
     ]);
-    const lines = aligned([["", "optimizer", "precision", ...PARTS, ""], ...rows]);
+    const lines = aligned([["", "optimizer", "precision", ...PARTS, ""], ...rows], 3);
     const refused = this.refused.map(({ reason }) => `left out: ${reason}`);
     const limit = budget === undefined ? "" : ` within ${bytesText(budget)}`;
     const found = proposal
@@ -104,16 +97,3 @@ export class TrainingPlan {
 }
 
 const nameOf = ({ name, precision }: PlanChoice): string => `${name} with ${precision} state`;
-
-/** Cells in columns: names to the left, figures to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) =>
-        i < 3 || i === row.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
-}

@@ -2,7 +2,7 @@
 
 import { checkChoice, checkInteger, checkKeys } from "../check.js";
 import { dryDevice } from "../device/dry.js";
-import { ArgumentError, describe } from "../errors.js";
+import { AdastepError, ArgumentError, describe } from "../errors.js";
 import type { Loss } from "../nn/losses.js";
 import { Module, place } from "../nn/module.js";
 import type { StepOptions } from "../optim/clip.js";
@@ -36,7 +36,10 @@ export interface PlanOptions {
   readonly copy?: "bf16";
   /** How steps are taken: snapshots of a guard take memory, and so do some limits. */
   readonly step?: StepOptions;
-  /** Types and shapes of a batch, with `loss`: then what a step computes on the way is among the temporaries. */
+  /**
+   * Types and shapes of a batch, with `loss`: then what a step computes on the way is among the temporaries. Without, nothing of a
+   * step of a model with sparse tables is, since that depends on the rows in use.
+   */
   readonly batch?: { readonly x: InputSpec; readonly y: InputSpec };
   /** Of the model's output and the target, with `batch`. */
   readonly loss?: Loss;
@@ -59,7 +62,8 @@ const PRECISIONS: readonly Precision[] = ["f32", "bf16", "u8"];
  *
  * Counted is what one optimizer and one recorded step hold: a Trainer records one for each size of batch and one to evaluate, and
  * a CUDA driver takes memory of its own.
- * @throws ArgumentError for an option that is wrong; options of candidates are checked by their classes
+ * @throws ArgumentError for an option that is wrong, or if no candidate takes the model; options of candidates are checked by their
+ * classes
  */
 export function plan(model: Module, options: PlanOptions): TrainingPlan {
   if (!(model instanceof Module))
@@ -80,28 +84,43 @@ export function plan(model: Module, options: PlanOptions): TrainingPlan {
   }
 
   const choices: PlanChoice[] = [];
-  const refused: PlanRefusal[] = [];
+  const refusals: (Omit<PlanRefusal, "reason"> & { readonly error: AdastepError })[] = [];
   for (const { optimizer, options: own } of candidatesOf(options.optimizer)) {
+    const { name } = optimizer;
     const common = { ...storageOf(options), ...own };
-    // Its class checks the options, whatever the precision.
-    const whole = count(model, optimizer, { ...common, precision: "f32" }, options);
+    const tried = (one: Precision) =>
+      refusable(() => count(model, optimizer, { ...common, precision: one }, options));
+    const whole = tried("f32"); // its class checks the options, whatever the precision
     const wanted = "precision" in own ? [own.precision as Precision] : precision;
     for (const one of PRECISIONS.filter((known) => wanted.includes(known))) {
-      const kept = { ...common, precision: one };
-      const name = optimizer.name;
-      try {
-        const bytes = one === "f32" ? whole : count(model, optimizer, kept, options);
-        const fits = budget === undefined || bytes.total <= budget;
-        choices.push({ name, optimizer, options: kept, precision: one, bytes, fits });
-      } catch (error) {
-        if (!(error instanceof ArgumentError && error.argument?.endsWith(": 'precision'"))) throw error;
-        refused.push({ name, precision: one, reason: error.message });
+      const bytes = one === "f32" || whole instanceof AdastepError ? whole : tried(one);
+      if (bytes instanceof AdastepError) {
+        refusals.push({ name, precision: one, error: bytes });
+        continue;
       }
+      const fits = budget === undefined || bytes.total <= budget;
+      const kept = { ...common, precision: one };
+      choices.push({ name, optimizer, options: kept, precision: one, bytes, fits });
     }
   }
+  const wrong = refusals.find(({ error }) => !error.argument?.endsWith(": 'precision'"));
+  if (wrong && choices.length === 0) throw wrong.error;
+  const refused = refusals.map(({ error, ...candidate }) => ({ ...candidate, reason: error.message }));
   const rank = ({ precision: p }: PlanChoice): number => PRECISIONS.indexOf(p);
   choices.sort((a, b) => rank(a) - rank(b) || a.bytes.total - b.bytes.total);
   return new TrainingPlan(choices, refused, budget);
+}
+
+/** What a candidate may refuse of the model and of what is wanted of all candidates, while others take it. */
+const REFUSABLE = /: '(precision|parameters|average|copy)'$/;
+
+function refusable(count: () => PlanBytes): PlanBytes | AdastepError {
+  try {
+    return count();
+  } catch (error) {
+    if (error instanceof AdastepError && REFUSABLE.test(error.argument ?? "")) return error;
+    throw error;
+  }
 }
 
 function candidatesOf(given: PlanOptions["optimizer"]) {
@@ -144,12 +163,13 @@ function count(
     place(device, entries);
     const parameters = device.memory().live;
     const optimizer = new Class(
-      entries.map(([, declared]) => declared.parameter),
+      entries.flatMap(([, declared]) => (declared.trained ? [declared.parameter] : [])),
       own as never,
     );
     if (batch && loss)
       new Program(device, { ...batch }, ({ x, y }) => optimizer.minimize(loss(model.forward(x), y), step));
-    else optimizer.step(step);
+    else if (!optimizer.groups.some(({ params }) => params.some(({ sparse }) => sparse)))
+      optimizer.step(step);
     const { gradients, state, snapshots } = optimizer.bytes;
     const total = device.memory().live;
     const temporaries = total - parameters - gradients - state - snapshots;

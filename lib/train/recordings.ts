@@ -2,25 +2,33 @@
 
 import type { Device } from "../device/device.js";
 import type { Shape } from "../device/dtype.js";
-import { DisposedError, describe, ShapeError } from "../errors.js";
+import { DisposedError } from "../errors.js";
+import type { ComputePrecision } from "../native/native.js";
 import type { Loss } from "../nn/losses.js";
 import type { Module } from "../nn/module.js";
 import type { StepOptions } from "../optim/clip.js";
 import type { Optimizer } from "../optim/optimizer.js";
-import { equal } from "../tensor/elementwise.js";
-import type { InputSpec } from "../tensor/inputs.js";
+import type { StepParts } from "../optim/parts.js";
+import { mul } from "../tensor/elementwise.js";
+import { f32, type InputSpec } from "../tensor/inputs.js";
 import { Program } from "../tensor/program.js";
-import { argmax, sum } from "../tensor/reduce.js";
-import { cast } from "../tensor/shape.js";
-import { asScalar, type Scalar, Tensor } from "../tensor/tensor.js";
-import type { Feed, Inputs } from "./feed.js";
+import type { Scalar, Tensor } from "../tensor/tensor.js";
+import { checkedLoss, rowsOf } from "./checked.js";
+import { type EvaluationProgram, recordEvaluation } from "./evaluation-program.js";
+import type { Feed, Inputs, ModelInputs } from "./feed.js";
+import type { Metrics } from "./metrics.js";
+import type { Profile } from "./profile.js";
+import { Totals } from "./totals.js";
 
 export type StepProgram = Program<Inputs, { loss: Scalar; gradNorm: Scalar }>;
-/** `correct` counts the rows whose largest logit is their label; it is there only for labels. */
-export type EvaluationProgram = Program<Inputs, { loss: Scalar } | { loss: Scalar; correct: Scalar }>;
-/** With the shape of its result. */
+/** A part of a step: `weight` is the share of its examples in those of the step. The last part gives results. */
+export type PartProgram = Program<
+  Inputs & { readonly weight: InputSpec<"f32"> },
+  { loss: Scalar; gradNorm: Scalar } | Record<string, never>
+>;
+/** A program with the shape of what the model gives for one example. */
 export interface PredictionProgram extends Disposable {
-  readonly program: Program<{ readonly x: InputSpec }, { y: Tensor }>;
+  readonly program: Program<ModelInputs, { y: Tensor }>;
   readonly shape: Shape;
 }
 
@@ -33,40 +41,32 @@ export interface Parts {
   readonly minimize: StepOptions;
   readonly feed: Feed;
   readonly seed: number;
+  /** Of matrix products. */
+  readonly precision: ComputePrecision;
+  /** Batches per step. Default 1. */
+  readonly accumulate?: number;
 }
 
-/** A run needs four at once: training and evaluation, each with its smaller last batch. */
-const CAPACITY = 8;
+/**
+ * A run on columns needs seven at most: the parts of a step and an evaluation, with their smaller last batches. Batches of sparse
+ * rows have some lengths more.
+ */
+const CAPACITY = 24;
 
 function keyOf(kind: string, inputs: Readonly<Record<string, InputSpec>>): string {
-  return [kind, ...Object.values(inputs).map(({ dtype, shape }) => `${dtype}[${shape}]`)].join(" ");
-}
-
-/** Rows whose largest logit is their label, as f32: exact for up to 2^24 rows. Undefined if `y` does not hold labels. */
-function countCorrect(logits: Tensor, y: Tensor): Scalar | undefined {
-  const rows = logits.shape.slice(0, -1);
-  if (y.dtype !== "i32" || logits.rank < 2 || rows.join() !== y.shape.join()) return undefined;
-  return sum(equal(cast(argmax(logits), "f32"), cast(y, "f32")));
-}
-
-/** The loss of a batch, if it is one number: a mean over the examples. */
-function checkedLoss(loss: Loss, output: Tensor, target: Tensor): Scalar {
-  const value: unknown = loss(output, target);
-  if (!(value instanceof Tensor) || value.rank !== 0) {
-    const got = value instanceof Tensor ? `a loss that gives ${value}` : describe(value);
-    throw new ShapeError({
-      argument: "Trainer: 'loss'",
-      got,
-      accepted: "a function that gives a scalar, shape []",
-    });
-  }
-  return asScalar(value);
+  const specs = Object.entries(inputs).map(([name, { dtype, shape }]) => `${name} ${dtype}[${shape}]`);
+  return [kind, ...specs].join(" ");
 }
 
 /** Records programs and keeps those that were used last. */
 export class Recordings {
   readonly #parts: Parts;
   readonly #kept = new Map<string, Disposable>();
+  readonly #totals = new Map<string, Totals>();
+  /** Times the recording, while a run sets it. */
+  profile: Profile | undefined;
+  /** What the parts of a step have left so far. */
+  #sums: StepParts | undefined;
   #closed = false;
 
   constructor(parts: Parts) {
@@ -75,63 +75,87 @@ export class Recordings {
 
   /** One training step on a batch. */
   step(inputs: Inputs): StepProgram {
-    const { device, model, loss, optimizer, minimize, feed, seed } = this.#parts;
-    return this.#keep(
-      keyOf("step", inputs),
-      () =>
-        new Program(
-          device,
-          inputs,
-          ({ x, y }) =>
-            optimizer.minimize(
-              checkedLoss(loss, model.forward(feed.modelInput(x)), feed.target(y)),
-              minimize,
-            ),
-          { seed },
-        ),
-    );
+    const { device, optimizer, minimize, seed, precision } = this.#parts;
+    const body = (tensors: Inputs<Tensor>) => optimizer.minimize(this.#loss(tensors), minimize);
+    return this.#keep(keyOf("step", inputs), () => new Program(device, inputs, body, { seed, precision }));
   }
 
-  /** Loss of a batch, and how many of it are right. */
-  evaluation(inputs: Inputs): EvaluationProgram {
-    const { device, model, loss, feed } = this.#parts;
-    return this.#keep(
-      keyOf("evaluation", inputs),
-      () =>
-        new Program(device, inputs, ({ x, y }) => {
-          const output = model.forward(feed.modelInput(x));
-          const target = feed.target(y);
-          const correct = countCorrect(output, target);
-          const value = checkedLoss(loss, output, target);
-          return correct ? { loss: value, correct } : { loss: value };
-        }),
-    );
+  #loss(tensors: Inputs<Tensor>): Scalar {
+    const { model, loss, feed } = this.#parts;
+    return checkedLoss(loss, model.forward(feed.modelInput(tensors)), feed.target(tensors.y));
+  }
+
+  /**
+   * A part of a step on several batches: the first puts gradients into memory, others add to them, the last takes the step. The loss
+   * of the step is the mean over all its examples, as if they were one batch.
+   */
+  part(inputs: Inputs, place: "first" | "middle" | "last"): PartProgram {
+    const { device, optimizer, minimize, seed, precision } = this.#parts;
+    const sums = this.#partSums();
+    const record = (): PartProgram =>
+      new Program(
+        device,
+        { ...inputs, weight: f32() },
+        ({ weight, ...tensors }) => {
+          const own = mul(this.#loss(tensors), weight);
+          if (place === "last") return optimizer.minimize(own, minimize, sums);
+          optimizer.accumulate(own, minimize, sums, place === "first");
+          return {} as Record<string, never>;
+        },
+        { seed, precision },
+      ) as PartProgram;
+    return this.#keep(keyOf(place === "last" ? `last ${sums.key}` : place, inputs), record);
+  }
+
+  #partSums(): StepParts {
+    this.#checkOpen();
+    const { optimizer, accumulate = 1 } = this.#parts;
+    this.#sums ??= optimizer.parts(accumulate);
+    return this.#sums;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw disposedError("trainer");
+  }
+
+  /** Where evaluations of examples like these add up. */
+  totals(inputs: Inputs): Totals {
+    this.#checkOpen();
+    const each = Object.entries(inputs).map(([name, { dtype, shape }]): [string, InputSpec] => {
+      return [name, { dtype, shape: shape.slice(1) }];
+    });
+    const key = keyOf("totals", Object.fromEntries(each));
+    const totals = this.#totals.get(key) ?? new Totals(this.#parts.device);
+    this.#totals.set(key, totals);
+    return totals;
+  }
+
+  /** Adds the loss and the figures of a batch up in `totals`. */
+  evaluation(inputs: Inputs, metrics: Metrics, totals: Totals): EvaluationProgram {
+    const key = keyOf("evaluation", inputs);
+    return this.#keep(key, () => recordEvaluation(this.#parts, inputs, metrics, totals));
   }
 
   /** The output of the model for a batch. */
-  prediction(x: InputSpec): PredictionProgram {
-    const { device, model, feed } = this.#parts;
-    return this.#keep(keyOf("prediction", { x }), () => {
+  prediction(inputs: ModelInputs): PredictionProgram {
+    const { device, model, feed, precision } = this.#parts;
+    return this.#keep(keyOf("prediction", inputs), () => {
       let shape: Shape = [];
-      const program = new Program(device, { x }, (tensors) => {
-        const y = model.forward(feed.modelInput(tensors.x));
-        if (y.dtype !== "f32" || y.rank === 0 || y.shape[0] !== x.shape[0]) {
-          throw new ShapeError({
-            argument: "trainer.predict: the model's output",
-            got: `${y} for ${x.shape[0]} examples`,
-            accepted: "f32 with a row for each example",
-          });
-        }
-        shape = y.shape;
+      const body = (tensors: ModelInputs<Tensor>) => {
+        const y = model.forward(feed.modelInput(tensors));
+        const examples = "x" in tensors ? tensors.x : tensors.offsets;
+        shape = rowsOf("trainer.predict: the model's output", y, examples);
         return { y };
-      });
+      };
+      const program = new Program(device, inputs, body, { precision });
       return { program, shape, [Symbol.dispose]: () => program.dispose() };
     });
   }
 
   #keep<P extends Disposable>(key: string, record: () => P): P {
-    if (this.#closed) throw disposedError("trainer");
-    const program = (this.#kept.get(key) as P | undefined) ?? record();
+    this.#checkOpen();
+    const known = this.#kept.get(key) as P | undefined;
+    const program = known ?? (this.profile ? this.profile.time("record", record) : record());
     this.#kept.delete(key);
     this.#kept.set(key, program); // at the end: used last
     for (const [oldest, other] of this.#kept) {
@@ -142,13 +166,20 @@ export class Recordings {
     return program;
   }
 
-  /** Frees all programs, each once the runs of it that were started have ended. */
+  /** Frees all programs, each once the runs of it that were started have ended; not what an evaluation adds up that goes on. */
   clear(): void {
     for (const program of this.#kept.values()) program[Symbol.dispose]();
     this.#kept.clear();
+    this.#sums?.dispose();
+    this.#sums = undefined;
+    for (const [key, totals] of this.#totals) {
+      if (totals.busy && !this.#closed) continue;
+      totals.dispose();
+      this.#totals.delete(key);
+    }
   }
 
-  /** Frees all programs and records no more. */
+  /** Frees everything and records no more. */
   close(): void {
     this.#closed = true;
     this.clear();

@@ -32,6 +32,14 @@ export async function saveOptimizer(
   path: string,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  await writeFileAtomically(path, await encodeOptimizer(optimizer, metadata));
+}
+
+/** The content of the file that `saveOptimizer` writes. Reads what the state is when it is called. */
+export async function encodeOptimizer(
+  optimizer: Optimizer,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<Uint8Array[]> {
   const state = await optimizer.state();
   const shapes = shapesOf(optimizer);
   const tensors: [string, SafetensorsTensor][] = Object.entries(state.parameters).flatMap(([name, states]) =>
@@ -50,7 +58,7 @@ export async function saveOptimizer(
     rule: state.rule,
   };
   const all = { ...about, ...Object.fromEntries(scalars), ...metadata };
-  await writeFileAtomically(path, encodeSafetensors(Object.fromEntries(tensors), all));
+  return encodeSafetensors(Object.fromEntries(tensors), all);
 }
 
 /**
@@ -63,7 +71,17 @@ export async function loadOptimizer(
   path: string,
   options: LoadOptions = {},
 ): Promise<LoadedOptimizer> {
-  const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
+  return decodeOptimizer(optimizer, await readBytes(path), path, options);
+}
+
+/** As `loadOptimizer`, from the bytes of the file; `path` is for messages. */
+export function decodeOptimizer(
+  optimizer: Optimizer,
+  bytes: Uint8Array,
+  path: string,
+  options: LoadOptions = {},
+): LoadedOptimizer {
+  const { tensors, metadata } = decodeSafetensors(bytes, path);
   const shapes = shapesOf(optimizer);
   const scalars = Object.fromEntries(SCALARS.map((name) => [name, scalarOf(path, metadata, name)]));
   const parameters = new Map<string, [string, StateArray][]>();

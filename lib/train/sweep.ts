@@ -69,7 +69,7 @@ export type SweepEvent<N extends string = string> = TrialEvent<N> | SweepEndEven
  *
  * ```ts
  * const run = trainingTrial({ device, model: () => new Linear(64, 10), loss: crossEntropy, train, validation, epochs: 3, batchSize: 32 });
- * const optimizers = { adam: (p, lr) => new Adam(p, { lr }), sgd: (p, lr) => new SGD(p, { lr }) };
+ * const optimizers: SweepOptions["optimizers"] = { adam: (p, lr) => new Adam(p, { lr }), sgd: (p, lr) => new SGD(p, { lr }) };
  * for await (const event of sweep({ optimizers, lrs: [1e-3, 1e-2, 1e-1], seeds: [1, 2, 3], run })) {
  *   if (event.type === "end") console.log(event.summary);
  * }

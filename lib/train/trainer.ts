@@ -1,52 +1,55 @@
-// The training loop: epochs of seeded batches, one native call per step, and events for whoever iterates.
+// The trainer: what a training is made of, and what can be asked of it.
 
 import { checkInteger } from "../check.js";
+import type { ExampleSource } from "../data/batches.js";
 import type { Column } from "../data/column.js";
-import type { Dataset } from "../data/dataset.js";
+import type { SparseDataset } from "../data/sparse.js";
 import type { Device } from "../device/device.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
+import { checkGuard, slotsOf } from "../optim/guard.js";
 import type { Optimizer } from "../optim/optimizer.js";
-import type { Schedule } from "../optim/schedule/schedule.js";
+import { CheckpointWriter, checkCheckpoints } from "./checkpoints.js";
 import { evaluateDataset } from "./evaluate.js";
-import type { Evaluation, GuardStepEvent, TrainerEvent } from "./events.js";
+import type { EndEvent, EndReason, Evaluation, TrainerEvent } from "./events.js";
 import { Feed } from "./feed.js";
-import { Mean } from "./mean.js";
+import { Gate } from "./gate.js";
+import type { Metrics, NoMetrics } from "./metrics.js";
 import {
   type CheckedRun,
   checkBatchSize,
-  checkDataset,
   checkOptions,
   checkRun,
+  checkTraining,
   EVALUATION_BATCH,
   type EvaluateOptions,
   type RunOptions,
+  rehearsal,
   type TrainerOptions,
+  type TrainingData,
 } from "./options.js";
-import { inOrder, type Started } from "./pipeline.js";
+import { Position } from "./position.js";
 import { type Prediction, predictRows } from "./predict.js";
 import { disposedError, Recordings } from "./recordings.js";
+import { type Resumed, readCheckpoint } from "./resume.js";
+import { Run, type RunParts } from "./run.js";
 import { saveModel } from "./save.js";
+import { statisticsOf } from "./statistics.js";
 
 /** The figures that a run ended with. */
-export interface FitResult {
-  readonly reason: "completed" | "aborted";
+export interface FitResult<M extends Metrics = NoMetrics> {
+  readonly reason: EndReason;
   /** Steps and epochs, over all runs of the trainer. */
   readonly step: number;
   readonly epoch: number;
   /** Training loss of the last epoch that was completed; NaN if none was. */
   readonly loss: number;
   /** Of the last evaluation, if there was one. */
-  readonly validation: Evaluation | undefined;
-}
-
-/** A step that has run. */
-interface StepResult {
-  readonly step: number;
-  readonly size: number;
-  readonly lr: number;
-  readonly loss: number;
-  readonly gradNorm: number;
+  readonly validation: Evaluation<M> | undefined;
+  /** Of early stopping: the best value of its metric, and the step of that evaluation. */
+  readonly best?: EndEvent["best"];
+  /** Of a run with `profile`: how often and how long each phase was. */
+  readonly profile?: EndEvent["profile"];
 }
 
 /**
@@ -59,44 +62,85 @@ interface StepResult {
  * }
  * ```
  */
-export class Trainer {
+export class Trainer<M extends Metrics = NoMetrics> {
   readonly device: Device;
   readonly model: Module;
   readonly optimizer: Optimizer;
-  readonly #schedule: Schedule | undefined;
-  readonly #seed: number;
-  readonly #guarded: boolean;
-  readonly #feed: Feed;
+  readonly #parts: RunParts;
   readonly #recordings: Recordings;
-  #epoch = 0;
+  readonly #position = new Position();
+  /** The checkpoint that the next run goes on from. */
+  #resumed: Resumed | undefined;
+  readonly #gate = new Gate();
+  readonly #metrics: Metrics;
+  /** The evaluation before: the next one adds up in the same memory. */
+  #evaluated: Promise<unknown> = Promise.resolve();
   #running = false;
-  #disposed = false;
+  readonly #ending = new AbortController();
   /** What was enqueued last: work ends in order, so when it has ended, all has. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @throws ArgumentError for an option that is missing, unknown or wrong */
-  constructor(options: TrainerOptions) {
+  constructor(options: TrainerOptions<M>) {
     checkOptions(options);
-    this.device = options.device;
-    this.model = options.model;
-    this.optimizer = options.optimizer;
-    this.#schedule = options.schedule;
-    this.#guarded = options.guard !== undefined;
-    this.#seed = checkInteger("Trainer: 'seed'", options.seed ?? 0, 0);
-    this.#feed = new Feed(options.inputs, options.inputScale);
+    const { device, model, loss, optimizer, schedule, plateau, checkpoints } = options;
+    const { clip, guard, lossScale, accumulate = 1, evaluateAverage: averaged = false, watch = 0 } = options;
+    const { precision = "f32" } = options;
+    [this.device, this.model, this.optimizer] = [device, model, optimizer];
+    const seed = checkInteger("Trainer: 'seed'", options.seed ?? 0, 0);
+    // A checkpoint's snapshots are read before a step is recorded.
+    optimizer.snapshots.hold(statisticsOf(model));
+    const feed = new Feed(options.inputs, options.inputScale);
+    const slots = slotsOf(guard && checkGuard("Trainer: 'guard'", guard));
+    const minimize = {
+      ...(clip && { clip }),
+      ...(guard && { guard }),
+      ...(lossScale && { lossScale }),
+      ...(schedule && { schedule }),
+      ...(watch > 0 && { watch }),
+    };
+    this.#metrics = options.metrics ?? {};
     this.#recordings = new Recordings({
-      device: options.device,
-      model: options.model,
-      loss: options.loss,
-      optimizer: options.optimizer,
-      minimize: {
-        ...(options.clip && { clip: options.clip }),
-        ...(options.guard && { guard: options.guard }),
-        ...(options.schedule && { schedule: options.schedule }),
-      },
-      feed: this.#feed,
-      seed: this.#seed,
+      ...{ device, model, loss, optimizer, minimize, feed, seed, precision, accumulate },
     });
+    this.#parts = {
+      ...{ model, optimizer, schedule, plateau, seed, precision, feed, accumulate, averaged, watch, slots },
+      gate: this.#gate,
+      guarded: guard !== undefined,
+      recordings: this.#recordings,
+      position: this.#position,
+      checkpoints:
+        checkpoints &&
+        new CheckpointWriter(
+          checkCheckpoints("Trainer: 'checkpoints'", checkpoints),
+          model,
+          optimizer,
+          slots,
+        ),
+      evaluate: (dataset, stopping) =>
+        this.#evaluate("trainer.run: 'validation'", dataset, EVALUATION_BATCH, stopping),
+      track: this.#track,
+      ending: this.#ending.signal,
+    };
+  }
+
+  /**
+   * A trainer that goes on from a checkpoint: the newest in the folder `directory`, or the one that it is. Options, model and
+   * optimizer are those of the training that wrote it, made anew. The first run then continues the one that was interrupted, to
+   * the bit, in the middle of an epoch too: call it as that one was called; `epochs` counts from where that one began. A guard that
+   * keeps another number of snapshots than the checkpoint has takes new ones.
+   * @throws DataError (rejects) that names the file, if there is no checkpoint, or one that is damaged or of another training; model
+   *   and optimizer are then as they were. ArgumentError for options, as the constructor
+   */
+  static async resume<M extends Metrics = NoMetrics>(
+    directory: string,
+    options: TrainerOptions<M>,
+  ): Promise<Trainer<M>> {
+    const trainer = new Trainer<M>(options);
+    const resumed = await readCheckpoint(directory, trainer.#parts);
+    trainer.#resumed = resumed;
+    trainer.#parts.checkpoints?.continue(resumed.path, resumed.state);
+    return trainer;
   }
 
   /** Steps taken: those of the optimizer. */
@@ -106,43 +150,64 @@ export class Trainer {
 
   /** Epochs begun; the order of the examples is a function of the seed and of this. */
   get epoch(): number {
-    return this.#epoch;
+    return this.#position.epoch;
   }
 
   /**
    * Trains, and tells about it; nothing happens before the first event is asked for. Leaving the loop (`break`, `throw`,
    * `return()`, abort) stops the work and frees the memory of the programs.
-   * @throws ArgumentError at the call for a bad option; the loop throws DeviceError for what the device finds
+   * @param data a Dataset, a SparseDataset for a model that begins with an EmbeddingBag (mode `"sum"`), or another one that tells its
+   *   size and whose batches may have to be waited for: a FileDataset, TokenWindows, a PrefetchedDataset, a stream with the option `size`
+   * @throws ArgumentError at the call for a bad option; the loop throws what the data throw, DeviceError for what the device finds, DataError for a
+   *   checkpoint that cannot be written
    */
-  run(train: Dataset, options: RunOptions): AsyncGenerator<TrainerEvent, void, void> {
-    checkDataset("trainer.run: 'train'", train);
-    return this.#run(train, checkRun(options));
+  run(data: ExampleSource, options: RunOptions): AsyncGenerator<TrainerEvent<M>, void, void> {
+    const train = checkTraining("trainer.run: 'train'", data);
+    const checked = checkRun(options);
+    if (!checked.fastDevRun) return this.#run(train, checked, this.#parts);
+    const { accumulate } = this.#parts;
+    return this.#run(...rehearsal(train, checked, accumulate), { ...this.#parts, checkpoints: undefined });
+  }
+
+  /**
+   * Holds a run between two steps until `resume()`, with a `pause` event; one that is under way still ends. Its memory stays. A run
+   * that is begun later is held, too. Abort and dispose end it all the same.
+   */
+  pause(): void {
+    this.#gate.close();
+  }
+
+  /** Lets a run go on that `pause()` holds. */
+  resume(): void {
+    this.#gate.open();
   }
 
   /** Trains to the end and gives the last figures: `run` for those who do not look at events. */
-  async fit(train: Dataset, options: RunOptions): Promise<FitResult> {
+  async fit(train: ExampleSource, options: RunOptions): Promise<FitResult<M>> {
     let loss = Number.NaN;
-    let validation: Evaluation | undefined;
-    let reason: FitResult["reason"] = "completed";
+    let validation: Evaluation<M> | undefined;
+    let end: EndEvent | undefined;
     for await (const event of this.run(train, options)) {
       if (event.type === "epoch") loss = event.loss;
       else if (event.type === "eval") validation = evaluationOf(event);
-      else if (event.type === "end") reason = event.reason;
+      else if (event.type === "end") end = event;
     }
-    return { reason, step: this.step, epoch: this.#epoch, loss, validation };
+    const { reason = "completed", best, profile } = end ?? {};
+    const more = { ...(best && { best }), ...(profile && { profile }) };
+    return { reason, step: this.step, epoch: this.epoch, loss, validation, ...more };
   }
 
-  /** Loss and, for labels, accuracy of the model on a dataset, accumulated in double. Dropout is off. */
-  async evaluate(dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-    checkDataset("trainer.evaluate: 'dataset'", dataset);
+  /** Loss, for labels accuracy, and the trainer's metrics of the model on a dataset, added up in double on the device and read once. Dropout is off. */
+  async evaluate(data: ExampleSource, options: EvaluateOptions = {}): Promise<Evaluation<M>> {
+    const dataset = checkTraining("trainer.evaluate: 'dataset'", data);
     const batchSize = checkBatchSize("trainer.evaluate", options);
-    const figures = await this.#evaluate("trainer.evaluate", dataset, batchSize, () => this.#disposed);
+    const figures = await this.#evaluate("trainer.evaluate", dataset, batchSize, this.#ending.signal);
     if (!figures) throw disposedError("trainer.evaluate");
     return figures;
   }
 
-  /** Output of the model for all examples of a column, such as `dataset.columns.x`. Dropout is off. */
-  async predict(x: Column, options: EvaluateOptions = {}): Promise<Prediction> {
+  /** Output of the model for all examples of a column, such as `dataset.columns.x`, or of a SparseDataset. Dropout is off. */
+  async predict(x: Column | SparseDataset<string>, options: EvaluateOptions = {}): Promise<Prediction> {
     const batchSize = checkBatchSize("trainer.predict", options);
     this.#checkAlive("trainer.predict");
     return predictRows(this.#recordings, x, batchSize, this.#track);
@@ -155,7 +220,11 @@ export class Trainer {
     await saveModel(this.model, path);
   }
 
-  async *#run(train: Dataset, run: CheckedRun): AsyncGenerator<TrainerEvent, void, void> {
+  async *#run(
+    train: TrainingData,
+    options: CheckedRun,
+    parts: RunParts,
+  ): AsyncGenerator<TrainerEvent<M>, void, void> {
     this.#checkAlive("trainer.run");
     if (this.#running) {
       throw new ArgumentError({
@@ -164,100 +233,28 @@ export class Trainer {
         accepted: "one run at a time",
       });
     }
+    const run = new Run(parts, train, options, this.#resumed);
+    this.#resumed = undefined;
     this.#running = true;
     try {
-      let evaluated = -1;
-      for (let left = run.epochs; left > 0 && !this.#stopped(run); left--) {
-        this.#epoch += 1;
-        for await (const event of this.#runEpoch(train, run)) {
-          if (event.type === "eval") evaluated = event.step;
-          yield event;
-        }
-        const due =
-          run.validation && (run.evaluateEvery === undefined || left === 1) && evaluated !== this.step;
-        if (due && !this.#stopped(run)) yield* this.#evaluation(run);
-      }
-      yield* await this.#decisions();
-      const reason = this.#stopped(run) ? "aborted" : "completed";
-      yield { type: "end", reason, step: this.step, epoch: this.#epoch };
+      yield* run.events() as AsyncGenerator<TrainerEvent<M>, void, void>;
     } finally {
       this.#running = false;
       this.#recordings.clear();
     }
   }
 
-  /** One pass over the data; a run that is aborted ends it early, without an epoch event. */
-  async *#runEpoch(train: Dataset, run: CheckedRun): AsyncGenerator<TrainerEvent, void, void> {
-    const began = performance.now();
-    const whole = new Mean();
-    let [recent, since] = [new Mean(), began];
-    for await (const { step, size, lr, loss, gradNorm } of inOrder(this.#steps(train, run))) {
-      whole.add(loss, size);
-      recent.add(loss, size);
-      if (step % run.logEvery === 0) {
-        const now = performance.now();
-        const examplesPerSecond = (recent.examples / (now - since)) * 1000;
-        yield { type: "step", step, epoch: this.#epoch, loss: recent.value, gradNorm, lr, examplesPerSecond };
-        yield* await this.#decisions();
-        [recent, since] = [new Mean(), now];
-      }
-      if (isEvaluation(step, run) && !this.#stopped(run)) yield* this.#evaluation(run);
-    }
-    if (whole.examples < train.size) return;
-    const seconds = (performance.now() - began) / 1000;
-    const { value: loss, examples } = whole;
-    yield {
-      type: "epoch",
-      step: this.step,
-      epoch: this.#epoch,
-      loss,
-      examples,
-      seconds,
-      examplesPerSecond: examples / seconds,
-    };
-  }
-
-  /** Enqueues the steps of one epoch, one each time it is asked. */
-  *#steps(train: Dataset, run: CheckedRun): Generator<Started<StepResult>> {
-    const { batchSize } = run;
-    for (const batch of train.batches({ batchSize, shuffle: { seed: this.#seed }, epoch: this.#epoch })) {
-      if (this.#stopped(run)) return;
-      const { size } = batch;
-      const program = this.#recordings.step(this.#feed.inputs("trainer.run", train, size));
-      const taken = this.step;
-      const lr = (this.optimizer.groups[0]?.lr ?? 0) * (this.#schedule?.(taken) ?? 1);
-      program.step = taken; // dropout draws by it: the full and the smaller last batch must not draw the same numbers
-      const result = this.#track(program.run(this.#feed.arrays(batch.columns)));
-      const step = taken + 1;
-      yield {
-        result: result.then(({ loss, gradNorm }) => ({ step, size, lr, loss, gradNorm })),
-        barrier: isEvaluation(step, run),
-      };
-    }
-  }
-
-  /** What the guard has decided since the last time. */
-  async #decisions(): Promise<GuardStepEvent[]> {
-    if (!this.#guarded || this.#disposed) return [];
-    const events = await this.optimizer.events();
-    return events.map((event) => ({ ...event, step: event.attempt, epoch: this.#epoch }));
-  }
-
-  async *#evaluation(run: CheckedRun): AsyncGenerator<TrainerEvent, void, void> {
-    if (!run.validation) return;
-    const owner = "trainer.run: 'validation'";
-    const figures = await this.#evaluate(owner, run.validation, EVALUATION_BATCH, () => this.#stopped(run));
-    if (figures) yield { type: "eval", step: this.step, epoch: this.#epoch, ...figures };
-  }
-
   #evaluate(
     owner: string,
-    dataset: Dataset,
+    dataset: TrainingData,
     batchSize: number,
-    stopped: () => boolean,
-  ): Promise<Evaluation | undefined> {
-    const [recordings, feed, track] = [this.#recordings, this.#feed, this.#track];
-    return evaluateDataset(dataset, { owner, recordings, feed, batchSize, stopped, track });
+    stopping: AbortSignal,
+  ): Promise<Evaluation<M> | undefined> {
+    const [recordings, track, metrics] = [this.#recordings, this.#track, this.#metrics];
+    const parts = { owner, recordings, feed: this.#parts.feed, batchSize, stopping, track, metrics };
+    const evaluated = this.#evaluated.then(() => evaluateDataset(dataset, parts));
+    this.#evaluated = evaluated.catch(() => undefined); // whoever asked for it gets its error
+    return evaluated as Promise<Evaluation<M> | undefined>;
   }
 
   readonly #track = <T>(work: Promise<T>): Promise<T> => {
@@ -265,17 +262,14 @@ export class Trainer {
     return work;
   };
 
-  #stopped(run: CheckedRun): boolean {
-    return this.#disposed || (run.signal?.aborted ?? false);
-  }
-
   #checkAlive(owner: string): void {
-    if (this.#disposed) throw disposedError(owner);
+    if (this.#ending.signal.aborted) throw disposedError(owner);
   }
 
   /** Ends a run that goes on, frees the programs, and waits for work that was started. */
   async dispose(): Promise<void> {
-    this.#disposed = true;
+    this.#ending.abort();
+    this.#gate.open();
     this.#recordings.close();
     await Promise.allSettled([this.#last]); // whoever started it gets its error
   }
@@ -285,10 +279,11 @@ export class Trainer {
   }
 }
 
-function isEvaluation(step: number, { validation, evaluateEvery }: CheckedRun): boolean {
-  return validation !== undefined && evaluateEvery !== undefined && step % evaluateEvery === 0;
-}
-
-function evaluationOf({ loss, accuracy, examples }: Evaluation): Evaluation {
-  return { loss, ...(accuracy !== undefined && { accuracy }), examples };
+function evaluationOf<M extends Metrics>({
+  loss,
+  accuracy,
+  examples,
+  metrics,
+}: Evaluation<M>): Evaluation<M> {
+  return { loss, ...(accuracy !== undefined && { accuracy }), examples, metrics };
 }

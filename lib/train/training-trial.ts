@@ -1,27 +1,38 @@
 // A trial of a sweep that trains a new model with a Trainer.
 
 import { checkInteger, checkKeys } from "../check.js";
-import type { Dataset } from "../data/dataset.js";
 import { ArgumentError, describe } from "../errors.js";
 import type { Module } from "../nn/module.js";
-import { checkDataset, type TrainerOptions } from "./options.js";
+import { Optimizer } from "../optim/optimizer.js";
+import { checkDataset, type MemoryDataset, type TrainerOptions } from "./options.js";
 import type { Figures, Trial } from "./sweep.js";
 import { Trainer } from "./trainer.js";
 
-/** Options of `trainingTrial`: those of a Trainer, but for what each trial has of its own. */
-export interface TrainingTrialOptions extends Omit<TrainerOptions, "model" | "optimizer" | "seed"> {
+/** What each trial has of its own, or nobody sees of it. */
+type LeftOut =
+  | "model"
+  | "optimizer"
+  | "seed"
+  | "plateau"
+  | "checkpoints"
+  | "metrics"
+  | "watch"
+  | "evaluateAverage";
+
+/** Options of `trainingTrial`: those of a Trainer that all trials share. */
+export interface TrainingTrialOptions extends Omit<TrainerOptions, LeftOut> {
   /** Makes a model that is not on a device yet; the seed of the trial sets its parameters. */
   readonly model: () => Module;
-  readonly train: Dataset;
+  readonly train: MemoryDataset;
   /** What the figures are of. */
-  readonly validation: Dataset;
+  readonly validation: MemoryDataset;
   readonly epochs: number;
   readonly batchSize: number;
 }
 
 const OPTIONS = [
   ...["model", "train", "validation", "epochs", "batchSize"],
-  ...["device", "loss", "schedule", "clip", "guard", "inputs", "inputScale"],
+  ...["device", "loss", "schedule", "clip", "guard", "lossScale", "accumulate", "inputs", "inputScale"],
 ];
 
 /**
@@ -43,7 +54,12 @@ export function trainingTrial(options: TrainingTrialOptions): (trial: Trial) => 
   checkInteger(`${owner}: 'batchSize'`, batchSize, 1);
   return async ({ seed, make, signal }) => {
     using model = makeModel().to(parts.device, { seed });
-    using optimizer = make(model.parameters());
+    const made: unknown = make(model.parameters());
+    if (!(made instanceof Optimizer)) {
+      const argument = `${owner}: what the trial's 'make' gave`;
+      throw new ArgumentError({ argument, got: describe(made), accepted: "an optimizer" });
+    }
+    using optimizer = made;
     await using trainer = new Trainer({ ...parts, model, optimizer, seed });
     await trainer.fit(train, { epochs, batchSize, ...(signal && { signal }) });
     signal?.throwIfAborted(); // no figures of a training that was cut short

@@ -40,7 +40,10 @@ const MUTATIONS = [
   {
     name: "shared array too small",
     line: /^(\.shared .*)\[(\d+)\];/,
-    to: ([, declaration, bytes]) => `${declaration}[${Math.floor((bytes * 3) / 4 / 16) * 16}];`,
+    to: ([, declaration, bytes]) => {
+      const fewer = (bytes * 3) / 4;
+      return `${declaration}[${Math.floor(fewer / 16) * 16 || Math.floor(fewer)}];`; // an array of nothing does not load
+    },
   },
   {
     name: "write-after-write race",
@@ -139,12 +142,13 @@ export function mutantsOf(ptx, source) {
         if (match && !(guard && name.startsWith("barrier")))
           places.push({ at, text, guard, changed: to(match) });
       }
-      for (const { at, text, guard, changed } of spread(places, most)) {
+      for (const [number, { at, text, guard, changed }] of spread(places, most).entries()) {
         const withLine = (instruction) =>
           lines.with(at, instruction && `\t${guard}${instruction}`).join("\n");
         mutants.push({
           kernel,
           mutation: name,
+          number, // among those of the kernel and mutation
           text: text.replace(/\s+/g, " "),
           line: at + 1,
           from: from[at],

@@ -1,29 +1,21 @@
 // Prints what became of the mutants.
+import { equivalenceOf } from "./equivalents.mjs";
 
 /**
  * By kernel and mutation; then every mutant that survived without being known as equivalent. Returns their number and
  * that of all others.
  */
-export function report(results, equivalents) {
+export function report(results) {
   const table = new Map();
   const wrong = [];
-  const seen = new Map(); // survivors per kernel and known reason
+  const seen = new Map(); // survivors of each kernel: how many there are per known reason
   let good = 0;
-  const equivalenceOf = (mutant) =>
-    equivalents.find(
-      (known) =>
-        known.kernel.test(mutant.kernel) &&
-        known.mutation === mutant.mutation &&
-        known.from.test(mutant.from) &&
-        (known.use === undefined || known.use === mutant.use) &&
-        (known.text === undefined || known.text.test(mutant.text)),
-    );
   for (const result of results) {
     const { kernel, mutation, text, line, from, use, killer, reached } = result;
     const known = killer === undefined ? equivalenceOf(result) : undefined;
-    const key = `${kernel} ${equivalents.indexOf(known)}`;
-    if (known) seen.set(key, (seen.get(key) ?? 0) + 1);
-    const equivalent = known !== undefined && reached && seen.get(key) <= known.most;
+    const ofKernel = seen.get(kernel) ?? new Map();
+    seen.set(kernel, ofKernel.set(known, (ofKernel.get(known) ?? 0) + 1));
+    const equivalent = known !== undefined && reached && ofKernel.get(known) <= known.most;
     const invalid = /cuModuleLoadData|^broken/.test(killer ?? "");
     if ((killer !== undefined && !invalid) || equivalent) good++;
     else {

@@ -73,7 +73,7 @@ describe("arguments of the binding", () => {
 
   it("counts that would loop for ever or overflow", async () => {
     const buffer = device.alloc(64);
-    device.submit(Float64Array.of(opcode("softmax"), 0, 2 ** 52, 0, 0, 0, 0, 0), [buffer]); // writes nothing
+    device.submit(Float64Array.of(opcode("softmax"), 0, 0, 2 ** 52, 0, 0, 0, 0, 0), [buffer]); // writes nothing
     const strided = [
       opcode("strided"),
       1,
@@ -102,7 +102,7 @@ describe("arguments of the binding", () => {
     await expectError("ADASTEP_ARGUMENT", /yStrides/, () =>
       device.submit(Float64Array.from(strided), [buffer]),
     );
-    const huge = Float64Array.of(opcode("softmax"), 0, 2 ** 40, 2 ** 40, 0, 0, 0, 0);
+    const huge = Float64Array.of(opcode("softmax"), 0, 0, 2 ** 40, 2 ** 40, 0, 0, 0, 0);
     await expectError("ADASTEP_ARGUMENT", /softmax: 'x'.*inside its buffer of 64 bytes/, () =>
       device.submit(huge, [buffer]),
     );

@@ -2,10 +2,11 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Rent, rentsCsv } from "./tables.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -22,6 +23,10 @@ export interface Setting {
   readonly env?: Readonly<Record<string, string>>;
   /** Runs it on a terminal, by util-linux' `script`; everything is then on stdout. */
   readonly terminal?: boolean;
+  /** What comes on standard input; by default it is empty. */
+  readonly input?: string;
+  /** Leaves standard input open, for `watch` to write to. */
+  readonly keepInput?: boolean;
   /** Called with what has been written so far, whenever there is more. */
   readonly watch?: (stdout: string, child: ChildProcess) => void;
 }
@@ -43,8 +48,10 @@ export async function adastep(words: readonly string[], setting: Setting = {}): 
   const child = spawn(program, args, {
     cwd: setting.cwd ?? tmpdir(),
     env: { ...plain, TERM: "xterm-256color", ...setting.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined); // a command that fails does not read it to its end
+  if (!setting.keepInput) child.stdin.end(setting.input ?? "");
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
@@ -55,6 +62,40 @@ export async function adastep(words: readonly string[], setting: Setting = {}): 
   });
   const [code] = (await once(child, "close")) as [number | null];
   return { code, stdout, stderr };
+}
+
+/** A line of JSON of a training; `type` tells what it is about. */
+export interface Line {
+  readonly type: string;
+  readonly step: number;
+  readonly epoch: number;
+  readonly reason?: string;
+  readonly loss?: number;
+  readonly heldOut?: { readonly loss: number; readonly accuracy?: number; readonly rmse?: number };
+  readonly [key: string]: unknown;
+}
+
+/** Lines of JSON, the last one of which may not have come as a whole yet. */
+export function linesOf(stdout: string): Line[] {
+  return stdout
+    .slice(0, stdout.lastIndexOf("\n") + 1)
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Line);
+}
+
+/** The last line of a training: what it ended with. */
+export function endOf({ stdout }: Outcome): Line {
+  const last = linesOf(stdout).at(-1);
+  if (last?.type !== "end") throw new Error(`the training did not end: ${stdout.slice(-200)}`);
+  return last;
+}
+
+/** Writes the rents as rents.csv and trains on them, in the run "r" of the folder. */
+export async function trainRents(cwd: string, rows: readonly Rent[], epochs: number): Promise<Outcome> {
+  await writeFile(join(cwd, "rents.csv"), rentsCsv(rows));
+  const course = ["--task", "regression", "--ignore", "id", "--epochs", `${epochs}`, "--run", "r"];
+  return adastep(["train", "rents.csv", ...course], { cwd });
 }
 
 /** A folder that is gone afterwards. */

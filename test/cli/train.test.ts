@@ -3,116 +3,234 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import {
-  Adam,
-  Device,
-  decodeSafetensors,
-  Linear,
-  loadModel,
-  meanSquaredError,
-  relu,
-  Sequential,
-  Trainer,
-} from "../../lib/index.js";
-import { random } from "../support/numbers.js";
-import { adastep, inFolder } from "./support.js";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { decodeSafetensors } from "../../lib/index.js";
+import { adastep, endOf, inFolder, linesOf } from "./support.js";
+import { rents, rentsCsv, rentsJsonl, table } from "./tables.js";
 
 const ESCAPE = "\u001b";
-
-/** A table of 120 rows: a and b on scales far apart, and the number 3 a - b / 500 + 10 or whether it is above 10. */
-function table(label: "number" | "class"): string {
-  const next = random(4);
-  const rows = Array.from({ length: 120 }, () => {
-    const [a, b] = [next() * 2 - 1, 1000 * next() + 5000];
-    const value = 3 * a - b / 500 + 10;
-    return `${a},${b},${label === "number" ? value : value > -1 ? "high" : "low"}`;
-  });
-  return ["a,b,result", ...rows, ""].join("\n");
-}
 
 describe("adastep train", function () {
   this.timeout(120_000);
 
-  it("digits reach 97 %, one line per epoch without escapes, and the file can be read", () =>
+  it("digits reach 97 %, lines of JSON without escapes, and a folder with all there is to know", () =>
     inFolder(async (cwd) => {
-      const { code, stdout, stderr } = await adastep(["train", "digits"], { cwd });
-      expect(stderr).to.equal("");
-      expect(code).to.equal(0);
-      expect(stdout).not.to.include(ESCAPE);
-      expect(
-        stdout.match(/^epoch +\d+\/\d+ {2}loss [\d.]+ {2}accuracy [\d.]+ % {2}[\d,]+ examples\/s$/gm),
-      ).to.have.length(40);
-      expect(stdout).to.match(/^device +(cpu|cuda):0 \(.+\)$/m);
-      expect(stdout).to.match(/^ +1,438 examples to train on, 359 held out$/m);
-      const accuracy = Number(/^held out +accuracy ([\d.]+) %/m.exec(stdout)?.[1]);
-      expect(accuracy).to.be.at.least(97);
-      const path = /^saved +(.+)$/m.exec(stdout)?.[1] ?? "";
-      expect(path).to.equal(join(cwd, "digits.safetensors"));
-      const { tensors, metadata } = decodeSafetensors(await readFile(path));
+      const outcome = await adastep(["train", "digits"], { cwd });
+      expect(outcome.stderr).to.equal("");
+      expect(outcome.code).to.equal(0);
+      expect(outcome.stdout).not.to.include(ESCAPE);
+      const [begin, ...lines] = linesOf(outcome.stdout);
+      expect(begin).to.include({
+        type: "begin",
+        examples: 1438,
+        heldOut: 359,
+        optimizer: "adam",
+        seed: 0,
+        step: 0,
+      });
+      expect(begin?.device).to.match(/^(cpu|cuda):0 \(.+\)$/);
+      const evaluations = lines.filter(({ type }) => type === "eval");
+      expect(evaluations.map(({ epoch }) => epoch)).to.eql(Array.from({ length: 40 }, (_, i) => i + 1));
+      const end = endOf(outcome);
+      expect(end).to.include({ reason: "completed", step: 1800, epoch: 40, model: join(cwd, "runs/digits") });
+      expect(end.heldOut?.accuracy).to.be.at.least(0.97);
+      expect(end.heldOut).to.eql(evaluations.at(-1)?.heldOut);
+
+      const run = join(cwd, "runs/digits");
+      expect((await readdir(run)).sort()).to.eql([
+        "checkpoints",
+        "config.json",
+        "events.jsonl",
+        "model.json",
+        "model.safetensors",
+        "run.json",
+      ]);
+      expect(await readdir(join(run, "checkpoints"))).to.have.length.within(1, 3);
+      const { tensors, metadata } = decodeSafetensors(await readFile(join(run, "model.safetensors")));
       expect(tensors["0.weight"]?.shape).to.eql([256, 64]);
-      expect(metadata).to.include({ format: "pt", dataset: "digits", optimizer: "adam", seed: "0" });
+      expect(metadata).to.include({ format: "pt" });
+      const model = JSON.parse(await readFile(join(run, "model.json"), "utf8"));
+      const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+      expect(model).to.deep.include({
+        format: "adastep model 1",
+        adastep: version,
+        network: { inputs: 64, hidden: [256], outputs: 10 },
+        target: "label",
+      });
+      expect(model.encodings.y.labels).to.eql(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    }));
+
+  it("a second run of a dataset has a folder of its own; one that holds a run is not written to", () =>
+    inFolder(async (cwd) => {
+      const words = ["train", "digits", "--epochs", "1"];
+      await adastep(words, { cwd });
+      expect(endOf(await adastep(words, { cwd })).model).to.equal(join(cwd, "runs/digits-2"));
+      const before = await readFile(join(cwd, "runs/digits/model.safetensors"));
+      const { code, stderr } = await adastep([...words, "--seed", "1", "--run", "runs/digits"], { cwd });
+      expect(stderr).to.match(
+        /--run runs\/digits: got a folder with run\.json, .*adastep resume runs\/digits/,
+      );
+      expect(code).to.equal(1);
+      expect(await readFile(join(cwd, "runs/digits/model.safetensors"))).to.eql(before);
+    }));
+
+  it("writes no two checkpoints of epochs within a second, and one at the end", () =>
+    inFolder(async (cwd) => {
+      await writeFile(join(cwd, "t.csv"), "a,label\n".concat("1,x\n2,y\n".repeat(10)));
+      const outcome = await adastep(["train", "t.csv", "--epochs", "400", "--run", "r"], { cwd });
+      const { step } = endOf(outcome);
+      const written = (await readFile(join(cwd, "r/events.jsonl"), "utf8"))
+        .split("\n")
+        .filter((line) => line.includes('"checkpoint"'))
+        .map((line) => JSON.parse(line) as { step: number; at: number });
+      expect(written.at(-1)?.step).to.equal(step);
+      for (const [i, { at }] of written.slice(0, -1).entries())
+        expect(at - (written[i - 1]?.at ?? 0), `checkpoint ${i}`).to.be.at.least(0.95);
     }));
 
   it("a CSV of classes, with the options that are asked for", () =>
     inFolder(async (cwd) => {
       await writeFile(join(cwd, "levels.csv"), table("class"));
       const options =
-        "--target result --epochs 40 --lr 0.02 --optimizer adamw --hidden 16 --clip 1 --threads 1 --output my.st";
-      const { code, stdout, stderr } = await adastep(["train", "levels.csv", ...options.split(" ")], { cwd });
-      expect(stderr).to.equal("");
-      expect(code).to.equal(0);
-      expect(stdout).to.match(/Sequential\(Linear\(2, 16\), relu, Linear\(16, 2\)\), 82 parameters/);
-      expect(stdout).to.match(/^optimizer +adamw, lr 0.02, seed 0$/m);
-      expect(Number(/^held out +accuracy ([\d.]+) %/m.exec(stdout)?.[1])).to.be.at.least(90);
-      const { metadata } = decodeSafetensors(await readFile(join(cwd, "my.st")));
-      expect(metadata).to.include({ classes: '["high","low"]', features: '["a","b"]', target: "result" });
+        "--target result --epochs 40 --lr 0.02 --optimizer adamw --hidden 16 --clip 1 --threads 1 --run my/run";
+      const outcome = await adastep(["train", "levels.csv", ...options.split(" ")], { cwd });
+      expect(outcome.stderr).to.equal("");
+      expect(outcome.code).to.equal(0);
+      expect(linesOf(outcome.stdout)[0]).to.include({
+        model: "Sequential(Linear(2, 16), relu, Linear(16, 2))",
+        parameters: 82,
+        optimizer: "adamw",
+        lr: 0.02,
+      });
+      expect(endOf(outcome).heldOut?.accuracy).to.be.at.least(0.9);
+      const model = JSON.parse(await readFile(join(cwd, "my/run/model.json"), "utf8"));
+      expect(model.encodings.y.labels).to.eql(["high", "low"]);
+      expect(model.features).to.eql([{ name: "a" }, { name: "b" }]);
     }));
 
-  it("a regression saves a model that takes and gives the numbers of the file", () =>
+  it("CSV, JSON lines and Parquet of the same records give the same bits; labels are inputs, too", () =>
     inFolder(async (cwd) => {
-      await writeFile(join(cwd, "numbers.csv"), table("number"));
-      const words = ["train", "numbers.csv", "--task", "regression", "--epochs", "100", "--hidden", "8,8"];
-      const { code, stdout } = await adastep(words, { cwd });
-      expect(code).to.equal(0);
-      expect(Number(/^held out +error ([\d.]+) /m.exec(stdout)?.[1])).to.be.below(0.3);
+      const rows = rents();
+      await writeFile(join(cwd, "rents.csv"), rentsCsv(rows));
+      await writeFile(join(cwd, "rents.ndjson"), rentsJsonl(rows));
+      const columnData = (["id", "area", "rooms", "town", "rent"] as const).map((name) => ({
+        name,
+        data: rows.map((row) => row[name]),
+      }));
+      await writeFile(join(cwd, "rents.parquet"), new Uint8Array(parquetWriteBuffer({ columnData })));
+      const options = ["--task", "regression", "--ignore", "id", "--epochs", "30"];
+      const models: string[] = [];
+      for (const ending of ["csv", "ndjson", "parquet"]) {
+        const words = ["train", `rents.${ending}`, ...options, "--run", ending];
+        const outcome = await adastep(words, { cwd });
+        expect(outcome.stderr).to.equal("");
+        // The noise alone has a deviation of 5.8; rents range over 1,700.
+        expect(endOf(outcome).heldOut?.rmse).to.be.below(40);
+        models.push((await readFile(join(cwd, ending, "model.safetensors"))).toString("hex"));
+      }
+      expect(models[1]).to.equal(models[0]);
+      expect(models[2]).to.equal(models[0]);
+    }));
 
-      using device = await Device.open("cpu");
-      const layers = [new Linear(2, 8), relu, new Linear(8, 8), relu, new Linear(8, 1)];
-      using model = new Sequential(...layers).to(device);
-      await loadModel(model, join(cwd, "numbers.safetensors"));
-      using optimizer = new Adam(model.parameters());
-      await using trainer = new Trainer({ device, model, loss: meanSquaredError, optimizer });
-      const points = [-0.5, 5200, 0.8, 5900, 0, 5500];
-      const { data } = await trainer.predict({ data: Float32Array.from(points), shape: [2] });
-      data.forEach((value, i) => {
-        const [a = 0, b = 0] = points.slice(2 * i, 2 * i + 2);
-        expect(value).to.be.closeTo(3 * a - b / 500 + 10, 0.6);
-      });
+  it("integers in any spelling are one class", () =>
+    inFolder(async (cwd) => {
+      const rows = Array.from({ length: 40 }, (_, i) => `${i},${["1", "01", "1.0", "2"][i % 4]}`);
+      await writeFile(join(cwd, "t.csv"), ["x,y", ...rows, ""].join("\n"));
+      expect((await adastep(["train", "t.csv", "--epochs", "1", "--run", "r"], { cwd })).code).to.equal(0);
+      const { encodings } = JSON.parse(await readFile(join(cwd, "r/model.json"), "utf8"));
+      expect(encodings.y.labels).to.eql(["1", "2"]);
+      const { examples, classes } = JSON.parse(
+        (await adastep(["evaluate", "r", "t.csv", "--json"], { cwd })).stdout,
+      );
+      expect(examples).to.equal(40);
+      expect(classes.map((row: { examples: number }) => row.examples)).to.eql([30, 10]);
     }));
 
   it("the same seed gives the same file, another seed another one", () =>
     inFolder(async (cwd) => {
-      const bytes = async (seed: string): Promise<string> => {
-        const words = ["train", "digits", "--epochs", "1", "--seed", seed, "--output", "m.st"];
+      const bytes = async (seed: string, run: string): Promise<string> => {
+        const words = ["train", "digits", "--epochs", "1", "--seed", seed, "--run", run];
         expect((await adastep(words, { cwd })).code).to.equal(0);
-        return (await readFile(join(cwd, "m.st"))).toString("hex");
+        return (await readFile(join(cwd, run, "model.safetensors"))).toString("hex");
       };
-      const first = await bytes("3");
-      expect(await bytes("3")).to.equal(first);
-      expect(await bytes("4")).not.to.equal(first);
+      const first = await bytes("3", "a");
+      expect(await bytes("3", "b")).to.equal(first);
+      expect(await bytes("4", "c")).not.to.equal(first);
     }));
 
   it("every optimizer learns with its default learning rate", () =>
     inFolder(async (cwd) => {
       for (const optimizer of ["adam", "adamw", "adagrad", "sgd"]) {
-        const { stdout } = await adastep(["train", "digits", "--epochs", "8", "--optimizer", optimizer], {
+        const outcome = await adastep(["train", "digits", "--epochs", "8", "--optimizer", optimizer], {
           cwd,
         });
-        expect(Number(/^held out +accuracy ([\d.]+) %/m.exec(stdout)?.[1]), optimizer).to.be.at.least(93);
+        expect(endOf(outcome).heldOut?.accuracy, optimizer).to.be.at.least(0.93);
       }
     }));
 
-  it("a terminal gets a bar, with colours unless NO_COLOR says no", () =>
+  it("a configuration file gives what the words do not say, and the words win", () =>
+    inFolder(async (cwd) => {
+      const config = {
+        dataset: "digits",
+        epochs: 2,
+        hidden: [16, 8],
+        "weight-decay": 0.1,
+        run: "from-file",
+        lr: 0.5,
+      };
+      await writeFile(join(cwd, "c.json"), JSON.stringify(config));
+      const outcome = await adastep(["train", "--config", "c.json", "--lr", "1e-3"], { cwd });
+      expect(outcome.stderr).to.equal("");
+      const [begin] = linesOf(outcome.stdout);
+      expect(begin).to.include({ epochs: 2, lr: 1e-3, run: join(cwd, "from-file") });
+      expect(begin?.model).to.include("Linear(64, 16), relu, Linear(16, 8)");
+      const run = JSON.parse(await readFile(join(cwd, "from-file/run.json"), "utf8"));
+      expect(run.options).to.deep.include({
+        dataset: "digits",
+        "weight-decay": 0.1,
+        hidden: [16, 8],
+        lr: 1e-3,
+      });
+    }));
+
+  it("accumulated batches are one; --patience stops early, with the best model", () =>
+    inFolder(async (cwd) => {
+      const words = ["train", "digits", "--epochs", "2", "--batch-size", "16", "--accumulate", "4"];
+      expect(endOf(await adastep(words, { cwd })).step).to.equal(2 * Math.ceil(1438 / 16 / 4));
+      const early = await adastep(["train", "digits", "--epochs", "200", "--lr", "0.01", "--patience", "2"], {
+        cwd,
+      });
+      const end = endOf(early);
+      expect(end.reason).to.equal("stoppedEarly");
+      const losses = linesOf(early.stdout).flatMap(({ type, heldOut }) =>
+        type === "eval" && heldOut ? [heldOut.loss] : [],
+      );
+      expect(end.heldOut?.loss).to.equal(Math.min(...losses));
+      expect(losses.at(-1)).to.be.above(Math.min(...losses));
+    }));
+
+  it("--precision bf16 gets where f32 gets, another way", () =>
+    inFolder(async (cwd) => {
+      const loss = async (...precision: string[]): Promise<number> => {
+        const words = ["train", "digits", "--epochs", "4", ...precision];
+        return endOf(await adastep(words, { cwd })).heldOut?.loss ?? Number.NaN;
+      };
+      const [plain, mixed] = [await loss(), await loss("--precision", "bf16")];
+      expect(mixed).to.not.equal(plain);
+      expect(mixed).to.be.closeTo(plain, 0.05 * plain);
+    }));
+
+  it("lines for steps come in intervals", () =>
+    inFolder(async (cwd) => {
+      const steps = async (interval: string): Promise<number> => {
+        const words = ["train", "digits", "--epochs", "2", "--interval", interval];
+        return linesOf((await adastep(words, { cwd })).stdout).filter(({ type }) => type === "step").length;
+      };
+      expect(await steps("0")).to.equal(90);
+      expect(await steps("1000")).to.equal(0);
+    }));
+
+  it("a terminal gets a bar, with colours unless NO_COLOR says no, and JSON if that is asked for", () =>
     inFolder(async (cwd) => {
       const words = ["train", "digits", "--epochs", "3"];
       const colored = await adastep(words, { cwd, terminal: true });
@@ -120,51 +238,16 @@ describe("adastep train", function () {
       expect(colored.stdout).to.match(
         /epoch 3\/3 .*100 % \| loss [\d.]+ \| accuracy [\d.]+ % \| [\d,]+ examples\/s/,
       );
-      expect(colored.stdout).to.include(`${ESCAPE}[36m`);
+      expect(colored.stdout)
+        .to.include(`${ESCAPE}[36m`)
+        .and.match(/held out.+accuracy [\d.]+ %, 359 examples/);
       const plain = await adastep(words, { cwd, terminal: true, env: { NO_COLOR: "1" } });
       expect(plain.stdout)
         .to.include("100 %")
         .and.not.include(`${ESCAPE}[36m`)
         .and.not.include(`${ESCAPE}[1m`);
-    }));
-
-  it("Ctrl-C ends it cleanly and saves", () =>
-    inFolder(async (cwd) => {
-      let sent = false;
-      const { code, stdout, stderr } = await adastep(["train", "digits", "--epochs", "100000"], {
-        cwd,
-        watch: (soFar, child) => {
-          if (sent || !/^epoch +2\//m.test(soFar)) return;
-          sent = true;
-          child.kill("SIGINT");
-        },
-      });
-      expect(stderr).to.equal("");
-      expect(code).to.equal(0);
-      expect(stdout).to.match(/^stopped +after step \d+ of \d+/m);
-      expect(stdout).to.match(/^held out +accuracy/m);
-      expect(decodeSafetensors(await readFile(join(cwd, "digits.safetensors"))).tensors).to.have.property(
-        "2.bias",
-      );
-    }));
-
-  it("a second Ctrl-C exits at once, with nothing saved", () =>
-    inFolder(async (cwd) => {
-      let sent = 0;
-      // Steps of a second or so, so that the second signal comes while the first is waited for.
-      const words = ["train", "digits", "--hidden", "4096,4096", "--batch-size", "1024", "--output", "m.st"];
-      const { code, stderr } = await adastep(words, {
-        cwd,
-        watch: (soFar, child) => {
-          if (sent > 0 || !/^device/m.test(soFar)) return;
-          sent = 1;
-          setTimeout(() => child.kill("SIGINT"), 300);
-          setTimeout(() => child.kill("SIGINT"), 400);
-        },
-      });
-      expect(stderr).to.equal("");
-      expect(code).to.equal(130);
-      expect(await readdir(cwd)).to.eql([]);
+      const json = await adastep([...words, "--json"], { cwd, terminal: true });
+      expect(linesOf(json.stdout.replaceAll("\r\n", "\n")).at(-1)?.type).to.equal("end");
     }));
 
   it("a reader that leaves early ends it, without a stack", () =>
@@ -180,18 +263,44 @@ describe("adastep train", function () {
   const failures: [title: string, text: string | undefined, options: string[], pattern: RegExp][] = [
     ["a CSV that is cut short", "a,b,y\n1,2,p\n3,4", [], /t\.csv, line 3: got 2 fields, accepted: 3 fields/],
     ["a CSV that is missing", undefined, [], /t\.csv: got .+, accepted/],
+    ["a CSV without a header", "1.5,7.25,p\n3.1,4.2,q\n", [], /t\.csv, header: got numbers, .*--no-header/],
     [
       "a target that is no column",
       table("class"),
       ["--target", "z"],
       /t\.csv, 'target': got "z", accepted: .*a, b, result/,
     ],
-    ["a CSV with too few rows", "a,y\n1,p\n2,q\n", [], /t\.csv: got 2 rows, accepted: 10 or more/],
+    ["a field to ignore that is no column", table("class"), ["--ignore", "z"], /t\.csv, 'ignore': got "z"/],
+    ["a CSV with too few rows", "a,y\n1,p\n2,q\n", [], /t\.csv: got 2 records, accepted: 10 or more/],
     [
-      "a folder that does not exist",
+      "numbers as classes",
+      table("number"),
+      [],
+      /field "result": got \d+ numbers that are no integers, .*--task regression/,
+    ],
+    [
+      "classes as numbers",
       table("class"),
-      ["--epochs", "1", "--output", "no/such.st"],
-      /no\/such\.st/,
+      ["--task", "regression"],
+      /field "result": got 120 values that are no numbers, .*--task classification/,
+    ],
+    [
+      "a value that is missing",
+      table("class").replace("\n", "\n,1,low\n"),
+      [],
+      /field "a": got 1 records without a value, .*--ignore a/,
+    ],
+    [
+      "a text among numbers",
+      table("class").replace("\n", "\n?,1,low\n"),
+      [],
+      /field "a": got 1 texts among numbers/,
+    ],
+    [
+      "a folder that cannot be made",
+      table("class"),
+      ["--epochs", "1", "--run", "t.csv/run"],
+      /t\.csv\/run: got .+, accepted: a folder that can be made/,
     ],
     [
       "a loss that is no number",
@@ -217,9 +326,11 @@ describe("adastep train", function () {
   it("a GPU that is not there: exit 1 and the reason", async function () {
     const { stdout } = await adastep(["devices"]);
     if (!/^cuda:0 +cannot be used/m.test(stdout)) this.skip(); // this machine has one
-    const { code, stderr } = await adastep(["train", "digits", "--device", "cuda"]);
-    expect(stderr).to.match(/^adastep: cuda cannot be used: .+\n$/);
-    expect(code).to.equal(1);
+    await inFolder(async (cwd) => {
+      const { code, stderr } = await adastep(["train", "digits", "--device", "cuda"], { cwd });
+      expect(stderr).to.match(/^adastep: cuda cannot be used: .+\n$/);
+      expect(code).to.equal(1);
+    });
   });
 
   it("Fashion-MNIST that is not installed: the package to install", async () => {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type BatchOptions, Dataset } from "../../lib/data/dataset.js";
+import type { BatchOptions } from "../../lib/data/batches.js";
+import { Dataset } from "../../lib/data/dataset.js";
 import { expectError } from "../support/errors.js";
 
 /** `size` examples: x = [i, -i], y = i modulo `classes`. */

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { expect } from "chai";
-import { readBytes, writeFileAtomically } from "../../lib/data/files.js";
+import { makeFolder, readBytes, writeFileAtomically } from "../../lib/data/files.js";
 import { expectError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -46,5 +47,33 @@ describe("files", () => {
     await mkdir(file("folder/inner"), { recursive: true });
     await expectError("ADASTEP_DATA", /folder: got/, () => writeFileAtomically(file("folder"), content));
     expect(await readdir(file("."))).to.deep.equal(["folder"]);
+  });
+
+  it("makes folders with those above them, and names one that cannot be made", async () => {
+    await Promise.all([makeFolder(file("a/b/c")), makeFolder(file("a/b/d/")), makeFolder(file("a/b/c"))]);
+    await makeFolder(file("a"));
+    await symlink(file("a/b"), file("link"));
+    await makeFolder(file("link/e"));
+    expect(await readdir(file("a/b"))).to.have.members(["c", "d", "e"]);
+    await writeFile(file("text"), "");
+    await symlink(file("nowhere"), file("dangling"));
+    for (const name of ["text", "text/a/b", "dangling", "dangling/a"])
+      await expectError("ADASTEP_DATA", new RegExp(`/${name}: got E`), () => makeFolder(file(name)));
+    expect(await readdir(file("."))).to.have.members(["a", "link", "text", "dangling"]);
+  });
+
+  it("does not try forever where no folder can be made", function () {
+    this.timeout(60_000); // a process starts
+    const script = `import { makeFolder } from "./lib/data/files.js";
+import { prepareFolder } from "./lib/train/checkpoint-list.js";
+for (const make of [makeFolder, prepareFolder])
+  for (const path of ["/proc/adastep", "/proc/adastep/a/b"])
+    await make(path).catch((error) => console.log(error.code, error.message));`;
+    const args = ["--import", "tsx/esm", "--input-type=module", "--eval", script];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 });
+    expect(status, "exit code; null if it had to be killed").to.equal(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).to.have.lengthOf(4);
+    for (const line of lines) expect(line).to.match(/^ADASTEP_DATA \/proc\/adastep.*: got ENOENT/);
   });
 });

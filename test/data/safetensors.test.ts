@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   decodeSafetensors,
   encodeSafetensors,
+  layoutOf,
   type SafetensorsFile,
   type SafetensorsTensor,
 } from "../../lib/data/safetensors.js";
@@ -104,6 +105,63 @@ describe("safetensors", () => {
     expect(f?.data).to.deep.equal(Float32Array.of(0));
   });
 
+  it("gives the values of types that have no array of their own, exactly", async () => {
+    const file = (dtype: string, shape: number[], ...values: number[][]): Buffer => {
+      const bytes = Buffer.from(values.flat());
+      return Buffer.concat([withHeader(`{"a":${entry(dtype, shape, 0, bytes.length)}}`), bytes]);
+    };
+    const valuesOf = (...args: Parameters<typeof file>): unknown => {
+      const { dtype, shape, data } = decodeSafetensors(file(...args)).tensors.a as SafetensorsTensor;
+      return { dtype, shape, data: [...data] };
+    };
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const bf16 = [
+      [0x80, 0x3f],
+      [0x49, 0xc0],
+      [0x80, 0x7f],
+      [0xc0, 0x7f],
+      [0x01, 0x00],
+    ];
+    expect(valuesOf("BF16", [5], ...bf16)).to.deep.equal({
+      ...{ dtype: "F32", shape: [5], data: [1, -3.140625, infinity, nan, 2 ** -133] },
+    });
+    const f16 = [
+      [0x00, 0x3c],
+      [0x48, 0xc2],
+      [0x00, 0xfc],
+      [0x01, 0x7e],
+      [0x01, 0x80],
+      [0xff, 0x7b],
+      [0x00, 0x04],
+    ];
+    expect(valuesOf("F16", [7], ...f16)).to.deep.equal({
+      ...{ dtype: "F32", shape: [7], data: [1, -3.140625, -infinity, nan, -(2 ** -24), 65504, 2 ** -14] },
+    });
+    const most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0];
+    const less = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    expect(valuesOf("I64", [2, 1], most, less)).to.deep.equal({
+      ...{ dtype: "F64", shape: [2, 1], data: [2 ** 53 - 1, -2] },
+    });
+    expect(valuesOf("I64", [], less)).to.deep.equal({ dtype: "F64", shape: [], data: [-2] });
+    await expectError("ADASTEP_DATA", /tensor "a": got an I64 beyond 2\^53/, () =>
+      decodeSafetensors(file("I64", [], [0, 0, 0, 0, 0, 0, 0x20, 0])),
+    );
+  });
+
+  it("tells where tensors of any type lie", async () => {
+    const header = `{"e":${entry("F8_E5M2", [2, 3], 0, 6)},"b":${entry("BF16", [2], 6, 10)}}`;
+    const { entries } = layoutOf(withHeader(header, 10), "m.safetensors");
+    expect(entries).to.deep.equal([
+      ["e", { dtype: "F8_E5M2", shape: [2, 3], begin: 0, end: 6 }],
+      ["b", { dtype: "BF16", shape: [2], begin: 6, end: 10 }],
+    ]);
+    await expectError(
+      "ADASTEP_DATA",
+      /"e": got data_offsets \[0, 6\] of 5 bytes, accepted: bytes of the file/,
+      () => layoutOf(withHeader(`{"e":${entry("F8_E5M2", [2, 3], 0, 6)}}`, 5), "m.safetensors"),
+    );
+  });
+
   it("reads any order of keys and entries, white space, and escapes", () => {
     const header = ` { "b" :\t{"data_offsets":[4,5],"shape":[ ],"dtype":"U8"} ,\n"\\u0061":${entry("F32", [1], 0, 4)} } `;
     const { tensors } = decodeSafetensors(withHeader(header.trimStart(), 5));
@@ -152,15 +210,17 @@ describe("safetensors", () => {
     await header('{"a', /a JSON string/);
     await header('{"a\\', /a JSON string/);
     await header(
-      `{"a":${entry("BF16", [1], 0, 2)}}`,
-      /tensor "a": got dtype "BF16", accepted: F64, F32, I32, U8/,
-      2,
+      `{"a":${entry("U64", [1], 0, 8)}}`,
+      /tensor "a": got dtype "U64", accepted: F64, F32, I32, U8, BF16, F16, I64/,
+      8,
     );
     await header(
       `{"a":${entry("F32", [2], 0, 4)}}`,
       /tensor "a": got data_offsets \[0, 4\].*8 bytes for F32/,
       4,
     );
+    await header(`{"a":${entry("BF16", [2], 0, 8)}}`, /"a": got.*4 bytes for BF16/, 8);
+    await header(`{"a":${entry("U64", [1], 0, 8)},"b":${entry("U64", [1], 8, 0)}}`, /"b": got/, 8);
     await header(`{"a":${entry("F32", [2], 8, 0)}}`, /begin at 8, accepted: 0/, 8);
     await header(`{"a":${entry("F32", [2 ** 50, 2 ** 50], 0, 8)}}`, /tensor "a"/, 8);
     await header(`{"a":${entry("U8", [8], 0, 8)}}`, /of 4 bytes/, 4);

@@ -2,7 +2,7 @@
 
 import { expect } from "chai";
 import fc from "fast-check";
-import { Device, gemm } from "../../lib/index.js";
+import { type ComputePrecision, Device, gemm } from "../../lib/index.js";
 import { onEachDevice } from "../support/devices.js";
 import { expectError } from "../support/errors.js";
 import { floats } from "../support/numbers.js";
@@ -18,6 +18,7 @@ interface Problem {
   readonly beta: number;
   readonly bias: boolean;
   readonly sharedB: boolean;
+  readonly precision: ComputePrecision;
 }
 
 const size = fc.oneof(
@@ -35,6 +36,7 @@ const problem: fc.Arbitrary<Problem> = fc.record({
   beta: fc.constantFrom(0, 1, 0.25),
   bias: fc.boolean(),
   sharedB: fc.boolean(),
+  precision: fc.constant("f32"),
 });
 
 function shapesOf({ batch, m, n, k, transA, transB, sharedB }: Problem) {
@@ -62,18 +64,32 @@ async function run(device: Device, p: Problem): Promise<Float32Array> {
     transB: p.transB,
     alpha: p.alpha,
     beta: p.beta,
+    precision: p.precision,
     ...(p.bias ? { bias } : {}),
   });
   return await c.read();
 }
 
-/** The product in double precision, and a bound on the rounding of an f32 chain of k terms (Higham 2002, section 3.1). */
+/** To the nearest number of 8 significant bits, by Veltkamp's splitting (Dekker 1971). */
+function rounded(values: Float32Array): Float32Array {
+  return values.map((x) => {
+    const shift = Math.fround(Math.abs(x) * (2 ** 16 + 1));
+    return Math.sign(x) * Math.fround(shift - Math.fround(shift - Math.abs(x)));
+  });
+}
+
+/**
+ * The product in double precision, and a bound on the rounding of an f32 chain of k terms (Higham 2002, section 3.1). Products of
+ * two bf16 are exact; their sum in tensor cores has an unknown order and may cut off instead of rounding, at twice the error.
+ */
 function reference(p: Problem): { value: Float64Array; bound: Float64Array } {
   const { m, n, k } = p;
   const shapes = shapesOf(p);
+  const read = p.precision === "bf16" ? rounded : (values: Float32Array) => values;
+  const unit = p.precision === "bf16" ? 2 ** -23 : 2 ** -24;
   const [a, b, c, bias] = [
-    floats(1, count(shapes.a)),
-    floats(2, count(shapes.b)),
+    read(floats(1, count(shapes.a))),
+    read(floats(2, count(shapes.b))),
     floats(3, count(shapes.c)),
     floats(4, n),
   ];
@@ -94,7 +110,7 @@ function reference(p: Problem): { value: Float64Array; bound: Float64Array } {
         const at = oc + i * n + j;
         const rest = (p.beta === 0 ? 0 : p.beta * (c[at] as number)) + (p.bias ? (bias[j] as number) : 0);
         value[at] = p.alpha * sum + rest;
-        bound[at] = (k + 4) * 2 ** -24 * (magnitude + 3);
+        bound[at] = (k + 4) * unit * (magnitude + 3);
       }
     }
   }
@@ -121,6 +137,28 @@ onEachDevice("gemm", (device) => {
     );
   });
 
+  it("with bf16 agrees with double precision of rounded operands", async () => {
+    await fc.assert(
+      fc.asyncProperty(problem, async (drawn) => {
+        const p = { ...drawn, precision: "bf16" as const };
+        expectWithin(await run(device(), p), reference(p));
+      }),
+      { numRuns: device().kind === "cpu" ? 200 : 40, seed: 2 },
+    );
+  });
+
+  it("rounds operands to the nearest bf16, ties to even, and keeps what is no number", async () => {
+    const one = 1 + 2 ** -8; // halfway between 1 and its successor in bf16
+    const [huge, tiny] = [3.4028234663852886e38, 2 ** -140];
+    const read = Float32Array.of(one, 1 + 3 * 2 ** -8, -one, one + 2 ** -20, huge, tiny, 1 / 0, Number.NaN);
+    using a = device().from(read, [8, 1]);
+    using b = device().from(Float32Array.of(1), [1, 1]);
+    using c = device().alloc("f32", [8, 1]);
+    gemm(c, a, b, { precision: "bf16" });
+    const expected = [1, 1 + 2 ** -6, -1, 1 + 2 ** -7, Number.POSITIVE_INFINITY, 0, 1 / 0, Number.NaN];
+    expect([...(await c.read())]).to.deep.equal(expected);
+  });
+
   it("applies activations last", async () => {
     using a = device().from(Float32Array.of(1, -1), [2, 1]);
     using b = device().from(Float32Array.of(2), [1, 1]);
@@ -140,6 +178,9 @@ onEachDevice("gemm", (device) => {
     await expectError("ADASTEP_SHAPE", /gemm: shapes.*\[2, 3\].*\[4, 5\]/, () => gemm(c, a, b));
     await expectError("ADASTEP_SHAPE", /'a'.*\[5\].*matrix/, () => gemm(c, v, b));
     await expectError("ADASTEP_ARGUMENT", /'alpha'.*NaN/, () => gemm(c, a, b, { alpha: Number.NaN }));
+    await expectError("ADASTEP_ARGUMENT", /'precision'.*"tf32".*"f32" or "bf16"/, () =>
+      gemm(c, a, b, { precision: "tf32" as never }),
+    );
     await expectError("ADASTEP_ARGUMENT", /"transa"/, () => gemm(c, a, b, { transa: true } as never));
     await expectError("ADASTEP_ARGUMENT", /'c'.*overlaps/, () =>
       gemm(a.view(0, [2, 2]), a.view(0, [2, 2]), b.view(0, [2, 2])),
@@ -163,13 +204,17 @@ describe("gemm on the CPU", () => {
         expect(String(error), "only a level that this machine lacks may be missing").to.match(/level/);
       }
     }
-    for (const [m, n, k] of [
+    const precisions = ["f32", "bf16"] as const;
+    const sizes = [
       [64, 512, 784],
       [1, 300, 700],
       [300, 1, 700],
       [128, 10, 512],
       [257, 129, 1025],
-    ] as const) {
+    ] as const;
+    for (const [m, n, k, precision] of precisions.flatMap((each) =>
+      sizes.map((size) => [...size, each] as const),
+    )) {
       const p = {
         batch: undefined,
         m,
@@ -181,6 +226,7 @@ describe("gemm on the CPU", () => {
         beta: 0,
         bias: true,
         sharedB: false,
+        precision,
       };
       const results = await Promise.all(variants.map((device) => run(device, p)));
       for (const result of results)

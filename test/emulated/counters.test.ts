@@ -7,17 +7,8 @@ import { STEP } from "../../lib/device/encode.js";
 import { Adam, Device, parameter } from "../../lib/index.js";
 import { type Counters, counted } from "./counters.js";
 
-import {
-  gemmLaunch,
-  LAUNCHES,
-  PRODUCTS,
-  prepare,
-  rowOf,
-  TILES,
-  TRANSPOSITIONS,
-  UPDATED,
-  updateLaunch,
-} from "./launches.js";
+import { BF16_PRODUCTS, gemmLaunch, PRODUCTS, TRANSPOSITIONS } from "./gemm-launches.js";
+import { LAUNCHES, prepare, rowOf, TILES, UPDATED, updateLaunch } from "./launches.js";
 import { RULES } from "./rules.js";
 import { SPARSE } from "./sparse-launches.js";
 
@@ -53,8 +44,10 @@ describe("counters of the kernels", () => {
   // and for each tile of 1024 parameters its segment (48 bytes) and the row of its group.
   const scalarSectors = (rule: string): number => TILES * (1 + 2 + Math.ceil((4 * rowOf(rule)) / SECTOR));
   const scalarBytes = TILES * 32 * (4 + 8 + 4); // what the lanes ask for, together
-  for (const { rule, kernel, states } of RULES) {
-    const [read, written] = [4 * (2 + states), 4 * (1 + states)];
+  for (const row of RULES) {
+    const { rule, kernel, states, rests, gathers } = row;
+    // What a rule gathers before lies in the last state, which is only read.
+    const [read, written] = gathers ? [4 * 3, 4] : [4 * (2 + states), 4 * (1 + states - rests)];
     it(`${rule}: ${read + written} bytes per parameter, and at most 2 % of sectors beside them`, () => {
       const counters = of(kernel);
       expect(counters.bytesStored).to.equal(written * UPDATED);
@@ -65,6 +58,33 @@ describe("counters of the kernels", () => {
       expect(counters.divergentBranches).to.equal(0);
     });
   }
+
+  for (const row of RULES.filter(({ gathers }) => gathers)) {
+    it(`${row.rule} gathers: the gradient and its states, no more`, async () => {
+      const launch = updateLaunch(row, { gather: true });
+      const [counters] = (await counted(device, prepare(device, launch))) as [Counters];
+      // Room for the update is written, not read.
+      expect(counters.bytesStored).to.equal(4 * row.states * UPDATED);
+      expect(counters.bytesLoaded).to.equal(4 * row.states * UPDATED + scalarBytes);
+    });
+  }
+
+  it("commits 8 bytes per number", () => {
+    const counters = of("adastep_commit");
+    expect(counters.bytesStored).to.equal(4 * UPDATED);
+    expect(counters.globalLoadSectors).to.be.at.most(sectors(UPDATED) + warps(counters));
+  });
+
+  it("the figures of docs/optimizer-step.md: bytes per parameter of an f32 step", () => {
+    const bytesOf = (rule: string): number => {
+      const { bytesLoaded, bytesStored } = of(RULES.find((each) => each.rule === rule)?.kernel ?? rule);
+      return (bytesLoaded - scalarBytes + bytesStored) / UPDATED;
+    };
+    const figures = { sgd: 12, sgdMomentum: 20, adagrad: 20, lion: 20, adam: 28, lamb: 28, amsgrad: 36 };
+    expect(Object.fromEntries(Object.keys(figures).map((rule) => [rule, bytesOf(rule)]))).to.deep.equal(
+      figures,
+    );
+  });
 
   it("adam with bf16 parameters and 8-bit states: 10.125 bytes per parameter", async () => {
     const launch = updateLaunch({ rule: "adam", states: 2 }, { dtype: "bf16", stateType: "u8" });
@@ -107,6 +127,22 @@ describe("counters of the kernels", () => {
     expect(kernels.length).to.be.at.most(6);
   });
 
+  it("parameters in blocks of their own are an update for each block", async () => {
+    const blocks = Array.from({ length: 10 }, () => device.alloc("f32", [17]));
+    using adam = new Adam(blocks.map((block, i) => parameter(`p${i}`, block)));
+    const launches = await counted(device, () => adam.step());
+    expect(launches.filter(({ kernel }) => kernel === "adastep_update_Adam")).to.have.length(10);
+    for (const block of blocks) block.dispose();
+  });
+
+  it("adaptive clipping reads weights and gradients once for their norms, and gradients again to scale them", () => {
+    for (const kernel of ["adastep_adaptive_clip_warp", "adastep_adaptive_clip_block"]) {
+      const { bytesStored, globalLoadSectors } = of(kernel);
+      expect(bytesStored, kernel).to.equal(4 * UPDATED); // all are above the limit
+      expect(globalLoadSectors / sectors(3 * UPDATED), kernel).to.be.within(1, 1.06); // and the table
+    }
+  });
+
   // Sectors read and written, for elements in and out.
   const streaming: readonly [string, (c: Counters) => number, number][] = [
     ["fill", () => 0, 65536],
@@ -145,6 +181,19 @@ describe("counters of the kernels", () => {
     });
   }
 
+  it("totals: every element once, and every total read and written once", () => {
+    for (const [kernel, doubles] of [
+      ["adastep_accumulate", 1],
+      ["adastep_accumulate_spread", 3],
+    ] as const) {
+      const totals = doubles * sectors(2 * 256);
+      expect(of(kernel).globalLoadSectors, kernel).to.equal(sectors(65536) + totals);
+      expect(of(kernel).globalStoreSectors, kernel).to.equal(totals);
+    }
+    // With a label and its score for each of 64 rows.
+    expect(of("adastep_label_rank").globalLoadSectors).to.equal(sectors(65536) + 2 * 64);
+  });
+
   // Floats written per element of a row in use: p and the states.
   const sparse: readonly [string, number][] = [
     ["add_rows", 1],
@@ -172,6 +221,25 @@ describe("counters of the kernels", () => {
         expect(counters.sharedBankConflicts).to.equal(0);
         expect([counters.atomics, counters.tensorCoreOperations]).to.deep.equal([0, 0]);
         expect(counters.barriers).to.be.above(0);
+        expect(counters.globalLoadSectors).to.equal(sectors((m * k * n) / tile + (k * n * m) / tile));
+        expect(counters.globalStoreSectors).to.equal(sectors(m * n));
+        expect(counters.divergentBranches).to.equal(0);
+      });
+    }
+  }
+
+  for (const [kernel, product] of Object.entries(BF16_PRODUCTS)) {
+    for (const { transA, transB } of TRANSPOSITIONS) {
+      it(`${kernel} ${transA ? "T" : "N"}${transB ? "T" : "N"}: m n k / 2048 mma, no bank conflict, panels in whole sectors`, async () => {
+        const launch = gemmLaunch(product, transA, transB, "bf16");
+        const [counters] = (await counted(device, prepare(device, launch))) as [Counters];
+        const { m, n, k } = product;
+        const tile = Number(/\d+$/.exec(kernel)?.[0]);
+        expect(counters.kernel).to.equal(kernel);
+        expect(counters.tensorCoreOperations).to.equal((m * n * k) / 2048);
+        expect(counters.warpInstructionsByOpcode["fma.rn.f32"] ?? 0).to.equal(0);
+        expect(counters.sharedWavefronts).to.equal(counters.sharedWavefrontsIdeal);
+        expect(counters.sharedBankConflicts).to.equal(0);
         expect(counters.globalLoadSectors).to.equal(sectors((m * k * n) / tile + (k * n * m) / tile));
         expect(counters.globalStoreSectors).to.equal(sectors(m * n));
         expect(counters.divergentBranches).to.equal(0);

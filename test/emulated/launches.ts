@@ -4,6 +4,8 @@
 import { RULES as SCHEMA, STEP } from "../../lib/device/encode.js";
 import type { Device, DeviceBuffer } from "../../lib/index.js";
 import { floats } from "../support/numbers.js";
+import { PRODUCT_LAUNCHES } from "./gemm-launches.js";
+import { METRIC_LAUNCHES } from "./metric-launches.js";
 import { RULES } from "./rules.js";
 import { SPARSE_LAUNCHES } from "./sparse-launches.js";
 
@@ -46,7 +48,7 @@ const sized = { pSize: UPDATED, gSize: UPDATED, stateSize: UPDATED };
 /** An update of UPDATED parameters by one rule. */
 export function updateLaunch(
   { rule, states }: { readonly rule: string; readonly states: number },
-  { dtype = "f32", stateType = "f32", watch = 0 } = {},
+  { dtype = "f32", stateType = "f32", watch = 0, gather = false } = {},
 ): Launch {
   const bytes = { f32: 4, bf16: 2, u8: 1 } as Record<string, number>;
   const perState = Array.from({ length: states }, (_, s) => s);
@@ -55,7 +57,7 @@ export function updateLaunch(
     op: "update",
     size: `${UPDATED} ${dtype}, ${stateType} states${watch > 0 ? `, watch level ${watch}` : ""}`,
     fields: {
-      ...{ rule, measure: false, dtype, stateType, groups: 1, firstSegment: 0, seed: 1 },
+      ...{ rule, measure: false, gather, dtype, stateType, groups: 1, firstSegment: 0, seed: 1 },
       ...tiles,
       ...sized,
     },
@@ -116,6 +118,38 @@ const around: Launch[] = [
     buffers: { sums: STEP.sums, factors: 1 },
     others: { segments, prepared: prepared("adam") },
   },
+  ...[128, 8192].map((cols): Launch => {
+    const rows = UPDATED / cols;
+    const units = new Uint8Array(BigInt64Array.of(0n, BigInt(rows), BigInt(cols), 0n, 0n).buffer);
+    return {
+      op: "adaptiveClip",
+      size: `${rows}x${cols}`,
+      fields: {
+        ...{ dtype: "f32", count: 1, rows, longest: cols, pSize: UPDATED, gSize: UPDATED },
+        ...{ limit: 0.01, eps: 1e-3 },
+      },
+      buffers: { p: UPDATED, g: UPDATED },
+      others: { units },
+    };
+  }),
+  {
+    op: "estimate",
+    size: "prodigy",
+    fields: { rule: "prodigy" },
+    buffers: { totals: STEP.sums },
+    others: {
+      hyper: Float64Array.from(RULES.find(({ rule }) => rule === "prodigy")?.hyper ?? []),
+      running: new Float64Array(6).fill(1),
+      prepared: prepared("prodigy"),
+    },
+  },
+  {
+    op: "commit",
+    size: `${UPDATED}`,
+    fields: { n: UPDATED },
+    buffers: { x: UPDATED, y: UPDATED },
+    others: { prepared: new Float32Array(STEP.control) },
+  },
   {
     op: "snapshot",
     size: `${UPDATED} words`,
@@ -128,45 +162,6 @@ const around: Launch[] = [
     },
   },
 ];
-
-export interface Product {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-}
-
-/** A product for each tile of gemm, as the host code chooses them for the 4 multiprocessors of the emulator. */
-export const PRODUCTS: Readonly<Record<string, Product>> = {
-  adastep_gemm_128x128: { m: 512, n: 256, k: 64 },
-  adastep_gemm_64x64: { m: 64, n: 256, k: 64 },
-  adastep_gemm_32x32: { m: 32, n: 128, k: 64 },
-};
-
-export const TRANSPOSITIONS = [
-  { transA: false, transB: false },
-  { transA: false, transB: true },
-  { transA: true, transB: false },
-  { transA: true, transB: true },
-] as const;
-
-export function gemmLaunch({ m, n, k }: Product, transA: boolean, transB: boolean): Launch {
-  const strides = { strideA: m * k, strideB: k * n, strideC: m * n };
-  const leading = { lda: transA ? m : k, ldb: transB ? k : n, ldc: n };
-  return {
-    op: "gemm",
-    size: `${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"}`,
-    fields: {
-      ...{ batch: 1, m, n, k, transA, transB, alpha: 1, beta: 0, activation: "none" },
-      ...leading,
-      ...strides,
-    },
-    buffers: { a: m * k, b: k * n, c: m * n },
-  };
-}
-
-const products = Object.values(PRODUCTS).flatMap((product) =>
-  TRANSPOSITIONS.map(({ transA, transB }) => gemmLaunch(product, transA, transB)),
-);
 
 /** A row-wise operation once with a warp and once with a block per row. */
 function rowwise(
@@ -199,6 +194,50 @@ function rowwise(
 const N = 65536;
 const STRIDED = [8, 16, 32, 16];
 const indices = Int32Array.from({ length: 256 }, (_, i) => (i * 37) % 64);
+
+// Windows of 3 x 3 with a border on 8 images of 16 x 16 with 64 channels, and maxima of 2 x 2.
+const images = { n: 8, h: 16, w: 16, c: 64 };
+const CONVOLVED = {
+  ...images,
+  kernelH: 3,
+  kernelW: 3,
+  strideH: 1,
+  strideW: 1,
+  padH: 1,
+  padW: 1,
+  outH: 16,
+  outW: 16,
+};
+const POOLED = {
+  ...images,
+  kernelH: 2,
+  kernelW: 2,
+  strideH: 2,
+  strideW: 2,
+  padH: 0,
+  padW: 0,
+  outH: 8,
+  outW: 8,
+};
+const PIXELS = 8 * 16 * 16 * 64;
+const windowed: Launch[] = [
+  { op: "unfold", size: "3x3 of 8x16x16x64", fields: CONVOLVED, buffers: { x: PIXELS, y: 9 * PIXELS } },
+  { op: "fold", size: "3x3 of 8x16x16x64", fields: CONVOLVED, buffers: { gy: 9 * PIXELS, gx: PIXELS } },
+  {
+    op: "maxPool",
+    size: "2x2 of 8x16x16x64",
+    fields: POOLED,
+    buffers: { x: PIXELS, y: PIXELS / 4 },
+    others: { index: new Int32Array(PIXELS / 4) },
+  },
+  {
+    op: "maxPoolGrad",
+    size: "2x2 of 8x16x16x64",
+    fields: POOLED,
+    buffers: { gy: PIXELS / 4, gx: PIXELS },
+    others: { index: new Int32Array(PIXELS / 4) },
+  },
+];
 
 const rest: Launch[] = [
   { op: "fill", size: `${N}`, fields: { dtype: "f32", n: N, value: 1 }, buffers: { y: N } },
@@ -271,12 +310,12 @@ const rest: Launch[] = [
     buffers: { x: 65536, y: 64 },
   },
   ...rowwise("argmax", ["x"], []),
-  ...rowwise("softmax", ["x", "y"], [], { log: false }),
+  ...rowwise("softmax", ["x", "y"], [], { log: false, causal: false }),
   ...rowwise("softmaxGrad", ["y", "gy", "gx"], [], { log: false }),
   ...rowwise("crossEntropy", ["logits"], ["loss", "lse"]),
   ...rowwise("crossEntropyGrad", ["logits", "gx"], ["lse", "gloss"]),
-  ...rowwise("layerNorm", ["x", "y"], ["mean", "rstd"], { eps: 1e-5 }),
-  ...rowwise("layerNormGrad", ["x", "gy", "gx"], ["mean", "rstd"]),
+  ...rowwise("layerNorm", ["x", "y"], ["mean", "rstd"], { centered: true, eps: 1e-5 }),
+  ...rowwise("layerNormGrad", ["x", "gy", "gx"], ["mean", "rstd"], { centered: true }),
   {
     op: "layerNormParamGrad",
     size: "1024x64",
@@ -297,9 +336,17 @@ const rest: Launch[] = [
     buffers: { gy: 256 * 128, gtable: 64 * 128 },
     others: { indices },
   },
+  ...windowed,
 ];
 
-export const LAUNCHES: readonly Launch[] = [...updates, ...around, ...rest, ...SPARSE_LAUNCHES, ...products];
+export const LAUNCHES: readonly Launch[] = [
+  ...updates,
+  ...around,
+  ...rest,
+  ...METRIC_LAUNCHES,
+  ...SPARSE_LAUNCHES,
+  ...PRODUCT_LAUNCHES,
+];
 
 /** Makes the buffers, and returns what enqueues the operation on them. */
 export function prepare(device: Device, { op, fields, buffers, others = {} }: Launch): () => void {

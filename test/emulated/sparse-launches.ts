@@ -1,5 +1,6 @@
 // Launches of the operations on lists of rows: a gradient of 1024 rows in 256 of 512 table rows, four each.
 
+import { STEP } from "../../lib/device/encode.js";
 import type { Launch } from "./launches.js";
 
 const [ROWS, VOCABULARY, DIM, RUNS] = [1024, 512, 128, 256];
@@ -50,6 +51,15 @@ export const SPARSE_LAUNCHES: readonly Launch[] = [
     },
   },
   { op: "rowSquares", size, fields: gradient, buffers: { ...values, squares: ROWS }, others: sorted },
+  ...[false, true].map(
+    (after): Launch => ({
+      op: "watchRows",
+      size: `${size}, ${after ? "after" : "before"}`,
+      fields: { ...gradient, after },
+      buffers: { ...values, p: table, kept: ROWS * DIM, partial: STEP.sums * ROWS },
+      others: { ...sorted, prepared: Float32Array.of(0, 2, 1, 0, 0, 0, 0, 1) },
+    }),
+  ),
   { op: "addRows", size, fields: gradient, buffers: { ...values, gtable: table }, others: sorted },
   {
     op: "sparseUpdate",

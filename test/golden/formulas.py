@@ -205,7 +205,7 @@ def adafactor(p, g, s, t, lr, o):
 
     State of a matrix that is factored: row_var, the mean of each row (over the last dimension), and col_var; else variance.
     Keras decays before it takes the root mean square of p; optax decays by weightDecay, not lr weightDecay, and takes lr as
-    it is, not at most 1 / sqrt(t); optax factors only where the two largest dimensions have minDimSizeToFactor.
+    it is, not at most 1 / sqrt(t); optax factors the two largest dimensions, where both have minDimSizeToFactor.
     """
     if o.maximize:
         g = -g
@@ -219,11 +219,11 @@ def adafactor(p, g, s, t, lr, o):
     if torch:
         p = p * (1 - lr * o.weightDecay)
     squares = g * g if torch else g * g + np.asarray(eps1, g.dtype)
-    assert p.ndim < 3 or not optax, "optax factors the two largest dimensions, here it is the last two"
     if p.ndim > 1 and not (optax and sorted(p.shape)[-2] < o.minDimSizeToFactor):
-        row = s["row_var"] = ema(s.get("row_var", 0), squares.mean(-1, keepdims=True), 1 - new)
-        column = s["col_var"] = ema(s.get("col_var", 0), squares.mean(-2, keepdims=True), 1 - new)
-        mean = row.mean(-2, keepdims=True)
+        rows, columns = sorted(np.argsort(p.shape, kind="stable")[-2:]) if optax else (-2, -1)
+        row = s["row_var"] = ema(s.get("row_var", 0), squares.mean(columns, keepdims=True), 1 - new)
+        column = s["col_var"] = ema(s.get("col_var", 0), squares.mean(rows, keepdims=True), 1 - new)
+        mean = row.mean(rows, keepdims=True)
         v = row / (np.maximum(mean, eps1) if torch else mean) * column
     else:
         v = s["variance"] = ema(s.get("variance", 0), squares, 1 - new)

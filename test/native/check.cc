@@ -168,16 +168,6 @@ void check_all_ops_seen() {
     check(seen.count(op) == 1, std::string(kOpNames[op]) + " has a case");
 }
 
-std::vector<float> numbers(int64_t n, float low, float high) {
-  static uint64_t state = 1;  // Knuth's MMIX generator
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& value : values) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    value = low + (high - low) * static_cast<float>(state >> 40) * 0x1p-24f;
-  }
-  return values;
-}
-
 std::shared_ptr<Backend> open_cpu(const std::string& level, int threads) {
   DeviceOptions options;
   options.level = level;

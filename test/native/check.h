@@ -60,13 +60,12 @@ InOut<T> both(void* data) {
   return {static_cast<T*>(data)};
 }
 
-// Numbers in [low, high), the same in every run.
-std::vector<float> numbers(int64_t n, float low = -2, float high = 2);
-
 // A backend of this level with so many threads.
 std::shared_ptr<Backend> open_cpu(const std::string& level, int threads);
 
+void test_accumulate();
 void test_backend();
+void test_clip();
 void test_elementwise();
 void test_embedding();
 void test_gemm();
@@ -81,5 +80,6 @@ void test_rows();
 void test_sparse();
 void test_sums();
 void test_update();
+void test_window();
 
 }  // namespace adastep::test

@@ -35,6 +35,10 @@ double unary(UnaryFn fn, double x) {
       return std::fabs(x);
     case UnaryFn::kReciprocal:
       return 1 / x;
+    case UnaryFn::kSilu:
+      return x * sigmoid(x);
+    case UnaryFn::kNumber:
+      return x == x ? x : -INFINITY;
   }
   return 0;
 }
@@ -75,6 +79,8 @@ double binary(BinaryFn fn, double a, double b) {
       return std::fmax(a, 0) - a * b + std::log1p(std::exp(-std::fabs(a)));
     case BinaryFn::kBceLogitsGrad:
       return sigmoid(a) - b;
+    case BinaryFn::kSiluGrad:
+      return a * sigmoid(b) * (1 + b * (1 - sigmoid(b)));
   }
   return 0;
 }
@@ -136,16 +142,16 @@ Dims flat_stride(int64_t stride) { return {{0, 0, 0, 0, 0, stride}}; }
 
 void test_elementwise() {
   const std::vector<float> special = {0.0f, -0.0f, kInfinity, -kInfinity, kNan, 1e-40f, 3e38f, -100.f, 100.f};
-  for (int fn = 0; fn < 10; fn++) {
+  for (int fn = 0; fn < 11; fn++) {
     std::vector<float> x = numbers(50001, -8, 8);
     x.insert(x.end(), special.begin(), special.end());
-    if (static_cast<UnaryFn>(fn) == UnaryFn::kGelu)
+    if (static_cast<UnaryFn>(fn) == UnaryFn::kGelu || static_cast<UnaryFn>(fn) == UnaryFn::kSilu)
       x.erase(x.begin() + 50001 + 3);  // -inf * 0, here as there NaN
     unary_case(static_cast<UnaryFn>(fn), x);
     unary_case(static_cast<UnaryFn>(fn), {});
   }
   in_place();
-  for (int f = 0; f < 17; f++) {
+  for (int f = 0; f < 18; f++) {
     const auto fn = static_cast<BinaryFn>(f);
     binary_case("contiguous", fn, flat(50001), flat_stride(1), flat_stride(1));
     binary_case("a scalar", fn, flat(5001), flat_stride(0), flat_stride(1));

@@ -36,7 +36,7 @@ void limits() {
     const double first = static_cast<double>(random() % 9) - 4;
     const double level = std::max(std::fabs(median), std::fabs(first));
     const double spread = std::max(1.4826 * median_of(distances), 0.1 * level);
-    same &= spike_limit(window, seen, first, 6, 0.1, room) == median + 6 * spread;
+    same &= spike_limit(window, seen, first, 6, 0.1, room).value == median + 6 * spread;
   }
   check(same, "guard: the limit is that of a plain median and MAD");
 }
@@ -99,6 +99,29 @@ void spikes() {
   backs.calm(10);
   check(backs.guard.lr_factor == 1, "guard: recovers no further than 1");
   check(!backs.step(1, 1e9f).skip, "guard: needs a history of losses");
+
+  Run cools;
+  cools.set(Action::kSkip, Action::kBackOff);
+  cools.calm(10);
+  cools.step(100);
+  check(!cools.step(190).skip && cools.last().action == static_cast<double>(Action::kNone) &&
+            cools.last().attempt == 12 && cools.guard.lr_factor == 0.5,
+        "guard: takes a spike like that which it backed off for, and says so");
+  check(cools.step(210).skip && cools.last().action == static_cast<double>(Action::kSkip) &&
+            cools.guard.lr_factor == 0.5 && cools.guard.accepted == 12,
+        "guard: skips a worse one while it cools");
+  Run other;
+  other.set(Action::kBackOff, Action::kBackOff);
+  other.calm(10);
+  check(other.step(INFINITY).skip && other.guard.lr_factor == 0.5, "guard: backs off for infinity");
+  other.step(5);
+  check(!other.step(6).skip && other.step(8).skip, "guard: a spike has the limit to go by after that");
+  Run crossed;
+  crossed.set(Action::kSkip, Action::kBackOff);
+  for (int i = 0; i < 10; i++) crossed.step(1, 1);
+  crossed.step(1, 100);
+  check(!crossed.step(100, 1).skip && crossed.step(1e3, 1).skip,
+        "guard: norms are measured by how bad a loss was that it backed off for");
 
   Run patient;
   patient.set(Action::kSkip, Action::kSkip);

@@ -10,9 +10,9 @@ struct Reference {
   std::vector<double> y, mean, rstd, gx, ggamma, gbeta;
 };
 
-Reference layer_norm(int64_t rows, int64_t cols, double eps, const std::vector<float>& x,
-                     const std::vector<float>& gamma, const std::vector<float>& beta,
-                     const std::vector<float>& gy) {
+Reference normalize(bool centered, int64_t rows, int64_t cols, double eps, const std::vector<float>& x,
+                    const std::vector<float>& gamma, const std::vector<float>& beta,
+                    const std::vector<float>& gy) {
   Reference result;
   result.ggamma.resize(static_cast<size_t>(cols));
   result.gbeta.resize(static_cast<size_t>(cols));
@@ -21,7 +21,7 @@ Reference layer_norm(int64_t rows, int64_t cols, double eps, const std::vector<f
     const float* row = x.data() + r * cols;
     const float* g = gy.data() + r * cols;
     double mean = 0, variance = 0, mean_h = 0, mean_hx = 0;
-    for (int64_t j = 0; j < cols; j++) mean += row[j] / count;
+    for (int64_t j = 0; centered && j < cols; j++) mean += row[j] / count;
     for (int64_t j = 0; j < cols; j++) variance += (row[j] - mean) * (row[j] - mean) / count;
     const double rstd = 1 / std::sqrt(variance + eps);
     result.mean.push_back(mean);
@@ -32,7 +32,7 @@ Reference layer_norm(int64_t rows, int64_t cols, double eps, const std::vector<f
       result.y.push_back(xhat * gamma[at] + beta[at]);
       result.ggamma[at] += g[j] * xhat;
       result.gbeta[at] += g[j];
-      mean_h += g[j] * gamma[at] / count;
+      if (centered) mean_h += g[j] * gamma[at] / count;
       mean_hx += g[j] * gamma[at] * xhat / count;
     }
     for (int64_t j = 0; j < cols; j++) {
@@ -45,18 +45,19 @@ Reference layer_norm(int64_t rows, int64_t cols, double eps, const std::vector<f
 
 std::vector<float> rounded(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
-void norm_case(int64_t rows, int64_t cols, bool affine) {
+void norm_case(bool centered, int64_t rows, int64_t cols, bool affine) {
   const float eps = 1e-5f;
   const std::vector<float> x = numbers(rows * cols, -1, 5), gy = numbers(rows * cols);
   const auto size = static_cast<size_t>(cols);
   const std::vector<float> gamma = affine ? numbers(cols) : std::vector<float>(size, 1.0f);
   const std::vector<float> beta = affine ? numbers(cols) : std::vector<float>(size, 0.0f);
-  const Reference want = layer_norm(rows, cols, eps, x, gamma, beta, gy);
-  const std::string name =
-      "layer norm " + std::to_string(rows) + " " + std::to_string(cols) + (affine ? " affine" : "");
+  const Reference want = normalize(centered, rows, cols, eps, x, gamma, beta, gy);
+  const std::string name = (centered ? "layer norm " : "rms norm ") + std::to_string(rows) + " " +
+                           std::to_string(cols) + (affine ? " affine" : "");
   run_case(name, {in(x), in(gamma), in(beta), out(want.y, 1e-5), out(want.mean, 1e-5), out(want.rstd, 1e-5)},
            [=](const auto& d) {
-             return LayerNorm{rows,
+             return LayerNorm{centered,
+                              rows,
                               cols,
                               eps,
                               input<float>(d[0]),
@@ -69,7 +70,8 @@ void norm_case(int64_t rows, int64_t cols, bool affine) {
   const Array mean = in(rounded(want.mean)), rstd = in(rounded(want.rstd));
   run_case(name + " gradient", {in(x), in(gamma), mean, rstd, in(gy), out(want.gx, 2e-5)},
            [=](const auto& d) {
-             return LayerNormGrad{rows,
+             return LayerNormGrad{centered,
+                                  rows,
                                   cols,
                                   input<float>(d[0]),
                                   input<float>(affine ? d[1] : nullptr),
@@ -94,11 +96,13 @@ void norm_case(int64_t rows, int64_t cols, bool affine) {
 }  // namespace
 
 void test_norm() {
-  norm_case(128, 768, true);
-  norm_case(128, 100, false);
-  norm_case(2, 9000, true);
-  norm_case(5000, 40, true);
-  norm_case(1, 1, true);
+  for (bool centered : {true, false}) {
+    norm_case(centered, 128, 768, true);
+    norm_case(centered, 128, 100, false);
+    norm_case(centered, 2, 9000, true);
+    norm_case(centered, 5000, 40, true);
+    norm_case(centered, 1, 1, true);
+  }
 }
 
 }  // namespace adastep::test

@@ -14,11 +14,14 @@ int main() {
   test_embedding();
   test_update();
   test_sums();
+  test_clip();
   test_packed();
   test_guard();
   test_rows();
   test_sparse();
   test_gemm();
+  test_window();
+  test_accumulate();
   check_all_ops_seen();
   test_pool();
   test_backend();

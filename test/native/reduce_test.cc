@@ -93,6 +93,25 @@ void argmax() {
   argmax_case("rows", 321, 543, x, expected);
 }
 
+// A row of each: the best, one of equals, NaN as label and beside it, and labels that are none.
+void label_rank() {
+  const std::vector<float> x = {1,   5, 2,   5, 1, 5, 2, 5, NAN, 3, NAN, 4,
+                                NAN, 3, NAN, 4, 1, 2, 3, 4, 1,   2, 3,   4};
+  run_case("label rank",
+           {in(x), in(std::vector<int32_t>{2, 1, 1, 0, -1, 4}), out({2, 1, 1, 3, 4, 4}, 0, DType::kI32)},
+           [](const auto& data) {
+             return LabelRank{6, 4, input<float>(data[0]), input<int32_t>(data[1]), output<int32_t>(data[2])};
+           });
+  std::vector<float> ramp;
+  for (int i = 0; i < 5000; i++) ramp.push_back(static_cast<float>(i));
+  run_case(
+      "label rank of a long row",
+      {in(ramp), in(std::vector<int32_t>{1234}), out({5000 - 1234 - 1}, 0, DType::kI32)},
+      [](const auto& data) {
+        return LabelRank{1, 5000, input<float>(data[0]), input<int32_t>(data[1]), output<int32_t>(data[2])};
+      });
+}
+
 }  // namespace
 
 void test_reduce() {
@@ -110,6 +129,7 @@ void test_reduce() {
   for (const int64_t n : {1, 31, 32, 33, 4095, 4096, 4097, 4128, 32 * 4096 + 5, 33 * 4096 + 1}) exact_case(n);
   special();
   argmax();
+  label_rank();
 }
 
 }  // namespace adastep::test

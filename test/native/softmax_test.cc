@@ -10,23 +10,24 @@ namespace {
 
 using Row = std::vector<double>;
 
-Row softmax_of(const float* x, int64_t cols, bool log) {
+// Of the first `seen` columns; the others have 0.
+Row softmax_of(const float* x, int64_t cols, int64_t seen, bool log) {
   double max = -INFINITY, sum = 0;
-  for (int64_t j = 0; j < cols; j++) max = std::max(max, static_cast<double>(x[j]));
-  for (int64_t j = 0; j < cols; j++) sum += std::exp(x[j] - max);
+  for (int64_t j = 0; j < seen; j++) max = std::max(max, static_cast<double>(x[j]));
+  for (int64_t j = 0; j < seen; j++) sum += std::exp(x[j] - max);
   Row y;
   for (int64_t j = 0; j < cols; j++) {
-    y.push_back(log ? x[j] - max - std::log(sum) : std::exp(x[j] - max) / sum);
+    y.push_back(j >= seen ? 0 : log ? x[j] - max - std::log(sum) : std::exp(x[j] - max) / sum);
   }
   return y;
 }
 
-void softmax_case(bool log, int64_t rows, int64_t cols) {
+void softmax_case(bool log, bool causal, int64_t rows, int64_t cols) {
   const std::vector<float> x = numbers(rows * cols, -10, 10), gy = numbers(rows * cols);
   Row y, gx;
   std::vector<float> y_f32;
   for (int64_t r = 0; r < rows; r++) {
-    const Row row = softmax_of(x.data() + r * cols, cols, log);
+    const Row row = softmax_of(x.data() + r * cols, cols, causal ? r % cols + 1 : cols, log);
     y.insert(y.end(), row.begin(), row.end());
   }
   y_f32.assign(y.begin(), y.end());
@@ -41,12 +42,15 @@ void softmax_case(bool log, int64_t rows, int64_t cols) {
       gx.push_back(log ? gy[at] - std::exp(y[at]) * sum : y[at] * (gy[at] - sum));
     }
   }
-  const std::string name = std::string(log ? "log " : "") + "softmax of " + std::to_string(cols);
+  const std::string name = std::string(log      ? "log "
+                                       : causal ? "causal "
+                                                : "") +
+                           "softmax of " + std::to_string(cols);
   run_case(name, {in(x), out(y, 2e-6)}, [=](const auto& data) {
-    return Softmax{log, rows, cols, input<float>(data[0]), output<float>(data[1])};
+    return Softmax{log, causal, rows, cols, input<float>(data[0]), output<float>(data[1])};
   });
   run_case(name + " in place", {inout(x, y, 2e-6)}, [=](const auto& data) {
-    return Softmax{log, rows, cols, input<float>(data[0]), output<float>(data[0])};
+    return Softmax{log, causal, rows, cols, input<float>(data[0]), output<float>(data[0])};
   });
   run_case(name + " gradient", {in(y_f32), in(gy), out(gx, 2e-5)}, [=](const auto& data) {
     return SoftmaxGrad{log, rows, cols, input<float>(data[0]), input<float>(data[1]), output<float>(data[2])};
@@ -65,7 +69,7 @@ void cross_entropy_case(int64_t rows, int64_t cols) {
   for (int64_t r = 0; r < rows; r++) {
     labels.push_back(static_cast<int32_t>(r == 5 ? -1 : r == 7 ? cols : r * 7 % cols));
     const float* row = x.data() + r * cols;
-    const Row log_softmax = softmax_of(row, cols, true);
+    const Row log_softmax = softmax_of(row, cols, cols, true);
     const bool valid = r != 5 && r != 7;
     loss.push_back(valid ? -log_softmax[static_cast<size_t>(labels.back())] : 0);
     lse.push_back(row[0] - log_softmax[0]);
@@ -103,12 +107,13 @@ void cross_entropy_case(int64_t rows, int64_t cols) {
 
 void test_softmax() {
   for (const bool log : {false, true}) {
-    softmax_case(log, 128, 10);
-    softmax_case(log, 70, 1000);
-    softmax_case(log, 3, 9001);
-    softmax_case(log, 0, 4);
-    softmax_case(log, 4, 0);
+    softmax_case(log, false, 128, 10);
+    softmax_case(log, false, 70, 1000);
+    softmax_case(log, false, 3, 9001);
+    softmax_case(log, false, 0, 4);
+    softmax_case(log, false, 4, 0);
   }
+  for (int64_t cols : {1, 5, 64, 300}) softmax_case(false, true, 2 * cols, cols);
   cross_entropy_case(128, 10);
   cross_entropy_case(65, 1001);
   cross_entropy_case(8, 9001);

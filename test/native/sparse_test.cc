@@ -87,6 +87,45 @@ void gradient_case(const Gradient& g) {
   });
 }
 
+// The rows in use before an update and after it; nothing at a step that does not watch.
+void watched_case(const Gradient& g, bool after, float level) {
+  const float unscale = 0.25f;
+  const size_t rows = static_cast<size_t>(g.rows), dim = static_cast<size_t>(g.dim);
+  const std::vector<float> p = numbers(g.vocabulary * g.dim), kept = numbers(g.rows * g.dim, 0, 3),
+                           partial(static_cast<size_t>(kSums) * rows, 7.0f);
+  const Ints indices = skewed(g.rows, g.vocabulary, 5);
+  std::vector<double> want_kept(kept.begin(), kept.end()), want(partial.begin(), partial.end());
+  const auto column = [&](Sum sum, size_t r) -> double& { return want[static_cast<size_t>(sum) * rows + r]; };
+  for (size_t r = 0; level >= 2 && r < static_cast<size_t>(g.sorted.count[0]); r++) {
+    const size_t row = static_cast<size_t>(
+        indices[static_cast<size_t>(g.sorted.order[static_cast<size_t>(g.sorted.starts[r])])]);
+    for (Sum sum : {Sum::kUpdate, Sum::kLargest})
+      if (after) column(sum, r) = 0;
+    for (Sum sum : {Sum::kGradient, Sum::kNonFinite, Sum::kParameter})
+      if (!after) column(sum, r) = 0;
+    for (size_t j = 0; j < dim; j++) {
+      const double old = p[row * dim + j], moved = std::fabs(old - static_cast<double>(kept[r * dim + j]));
+      if (after) {
+        column(Sum::kUpdate, r) += moved * moved;
+        column(Sum::kLargest, r) = std::max(column(Sum::kLargest, r), moved);
+        continue;
+      }
+      column(Sum::kGradient, r) += std::pow(g.dense[row * dim + j] * unscale, 2);
+      column(Sum::kParameter, r) += old * old;
+      want_kept[r * dim + j] = old;
+    }
+  }
+  std::vector<Array> arrays = g.arrays;
+  arrays.push_back(in(std::vector<float>{0, level, unscale, INFINITY, 0, 0, 0, 4}));
+  arrays.push_back(in(p));
+  arrays.push_back(inout(kept, want_kept, 0));
+  arrays.push_back(inout(partial, want, 10 * kTolerance));
+  run_case("watchRows" + g.name(), arrays, [&](const auto& d) {
+    return WatchRows{
+        after, g.take(d), input<float>(d[7]), input<float>(d[8]), both<float>(d[9]), both<float>(d[10])};
+  });
+}
+
 // AdaGrad: lazily, and with an accumulator per row.
 void adagrad_case(const Gradient& g, bool row_wise) {
   const double factor = -0.5, lr = 0.1, decay = 0.01, eps = 1e-8;
@@ -305,6 +344,8 @@ void test_sparse() {
     for (const Gradient& g : {Gradient(1, 3, 5, mapped), Gradient(40, 8, 100, mapped),
                               Gradient(700, 300, 33, mapped), Gradient(12, 5, 5000, mapped)}) {
       gradient_case(g);
+      for (bool after : {false, true}) watched_case(g, after, 2);
+      watched_case(g, false, 1);
       adagrad_case(g, false);
       adagrad_case(g, true);
       catch_up_case(g);

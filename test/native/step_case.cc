@@ -5,6 +5,16 @@
 
 namespace adastep::test {
 
+std::vector<float> numbers(int64_t n, float low, float high) {
+  static uint64_t state;  // Knuth's MMIX generator
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    value = low + (high - low) * static_cast<float>(state >> 40) * 0x1p-24f;
+  }
+  return values;
+}
+
 const std::vector<RuleRow>& rule_rows() {
   static const std::vector<RuleRow> rows = {
       {RuleId::kSgd, {0.1, 0.01, 0, 0}, {0}},
@@ -28,6 +38,16 @@ const std::vector<RuleRow>& rule_rows() {
       {RuleId::kRAdam, {1e-3, 0.01, 0, 1, 0.9, 0.8, 1e-8, 0}, {4, 0.6561, 0.4096}},
       {RuleId::kLamb, {1e-3, 0.01, 0, 0.9, 0.999, 1e-6}, {0, 1, 1}},
       {RuleId::kLion, {1e-4, 0.01, 0, 1, 0.9, 0.99}, {0}},
+      {RuleId::kProdigy,
+       {1, 0.01, 0, 1, 0.9, 0.999, 0.9995, 1e-8, 1, 0, 1e-3, 1, 2},
+       {0, 1, 1, 1e-3, 1e-3, 0}},
+      {RuleId::kProdigy,
+       {0.5, 0.01, 1, 0, 0.8, 0.99, 0.9, 1e-8, 0, 1, 1e-3, 0.5, 1e9},
+       {2, 0.64, 0.9801, 2e-3, 3e-3, 0.25}},
+      {RuleId::kMuon, {0.02, 0.1, 0, 0.95, 1}, {0}},
+      {RuleId::kMuon, {0.02, 0, 1, 0.9, 0}, {0}},
+      {RuleId::kAdafactor, {0.1, 0.01, 0, -0.8, 0}, {3}},
+      {RuleId::kAdafactor, {0.9, 0.01, 1, -0.5, 1}, {3}},
       {RuleId::kScheduleFreeAdamW, {2.5e-3, 0.01, 0, 0.9, 0.999, 1e-8, 2, 1, 2}, {0, 1, 0, 0}},
   };
   return rows;
@@ -108,7 +128,8 @@ void StepCase::lay_out() {
   tiles = 0;
   for (int64_t i = 0; i < count; i++) {
     const int64_t length = options.lengths[sized(i)];
-    const Segment segment = {tiles, length, p, g, state, i % options.groups};
+    const int64_t far = options.tail ? 0 : options.far, before = options.far - far;
+    const Segment segment = {tiles, length + before, p + far, g + far, state + far, i % options.groups};
     std::memcpy(images[kTable].bytes.data() + sized(i) * sizeof segment, &segment, sizeof segment);
     tiles += (length + kTile - 1) / kTile;
     p += length + (options.shift == 0 ? 3 - (length + 3) % 4 : 1 + i % 5);
@@ -154,7 +175,9 @@ StepCase::StepCase(const RuleRow& of, const StepOptions& with) : row(of), option
     fill(images[kAverage], numbers);
   }
   if (options.copy) set<char>(kCopy, sized(state_size), DType::kBF16);
-  const bool partial = options.partial || options.norm_first || options.trust_ratio || options.update_rms;
+  if (size.gathers && options.state_type == DType::kF32) set<float>(kKept, sized(state_size), DType::kF32);
+  const bool partial =
+      size.measures || options.partial || options.norm_first || options.trust_ratio || options.update_rms;
   if (partial) set<float>(kPartial, sized(kSums * tiles), DType::kF32);
   set<float>(kSegmentSums, sized(kSums * count), DType::kF32);
   set<float>(kTotals, kSums, DType::kF32);
@@ -191,7 +214,9 @@ Update StepCase::update(const std::vector<void*>& at) const {
   Update op = {};
   op.rule = row.id, op.dtype = options.dtype, op.state_type = options.state_type;
   op.count = count, op.groups = options.groups, op.tiles = op.tiles_in_all = tiles;
-  op.p_size = p_size, op.g_size = g_size, op.state_size = state_size;
+  if (options.tail) op.first_tile = options.far / kTile, op.tiles_in_all += op.first_tile;
+  op.p_size = options.far + p_size, op.g_size = options.far + g_size,
+  op.state_size = options.far + state_size;
   op.seed = 77;
   op.segments = in<int64_t>(at[kTable]), op.prepared = in<float>(at[kPrepared]);
   op.factors = in<float>(at[kFactors]), op.scales = in<float>(at[kScales]);
@@ -203,15 +228,32 @@ Update StepCase::update(const std::vector<void*>& at) const {
   return op;
 }
 
-std::vector<Op> StepCase::ops(const std::vector<void*>& given) const {
+// Where the spans start, and null for what is not used.
+std::vector<void*> StepCase::starts(const std::vector<void*>& given) const {
   std::vector<void*> at = given;
-  for (size_t i = 0; i < images.size(); i++)
-    if (images[i].bytes.empty()) at[i] = nullptr;
+  for (size_t i = 0; i < images.size(); i++) {
+    if (images[i].bytes.empty()) {
+      at[i] = nullptr;
+    } else if (i >= kG && i <= kCopy) {
+      const bool block = i >= kLargest && i < kLargest + kMaxPackedStates;
+      const int64_t far = options.far / (block ? kScaleBlock : 1) * size_of(images[i].dtype);
+      at[i] = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(at[i]) - static_cast<uintptr_t>(far));
+    }
+  }
+  return at;
+}
+
+std::vector<Op> StepCase::ops(const std::vector<void*>& given) const {
+  const std::vector<void*> at = starts(given);
   std::vector<Op> list;
   const bool sums = at[kPartial] != nullptr;
+  const auto gradient_sums = [&](In<float> prepared) {
+    list.push_back(GradientSums{options.dtype, count, 0, tiles, tiles, options.far + g_size,
+                                in<int64_t>(at[kTable]), prepared, in<Raw>(at[kG]),
+                                inout<float>(at[kPartial])});
+  };
   if (options.norm_first) {
-    list.push_back(GradientSums{options.dtype, count, 0, tiles, tiles, g_size, in<int64_t>(at[kTable]),
-                                in<Raw>(at[kG]), inout<float>(at[kPartial])});
+    gradient_sums({});
     list.push_back(fold(at, kGradientSums, false));
   }
   list.push_back(Advance{row.id,
@@ -240,8 +282,28 @@ std::vector<Op> StepCase::ops(const std::vector<void*>& given) const {
     list.push_back(Snapshot{bytes, options.slots, in<float>(at[kPrepared]), inout<uint16_t>(at[kP]),
                             inout<uint16_t>(at[kRing])});
   }
+  if (rule_size(row.id).measures) {
+    Update measured = update(at);
+    measured.measure = true;
+    measured.scales.data = nullptr;
+    list.push_back(measured);
+    list.push_back(fold(at, kSums, false));
+    list.push_back(Estimate{row.id, in<double>(at[kHyper]), in<float>(at[kTotals]),
+                            inout<double>(at[kRunning]), inout<float>(at[kPrepared])});
+  }
+  if (rule_size(row.id).gathers) {
+    Update gathered = update(at);
+    gathered.gather = true;
+    list.push_back(gathered);
+    const int last = rule_size(row.id).states - 1;
+    if (at[kKept])
+      list.push_back(Commit{state_size, in<float>(at[kPrepared]), in<float>(at[kState + last]),
+                            inout<float>(at[kKept])});
+  }
   list.push_back(update(at));
-  if (sums && !options.norm_first) list.push_back(fold(at, kGradientSums, false));
+  const bool scaled = sums && options.settings.loss_scaling != 0;
+  if (scaled) gradient_sums(in<float>(at[kPrepared]));
+  if (sums && (scaled || !options.norm_first)) list.push_back(fold(at, kGradientSums, false));
   if (sums) list.push_back(fold(at, kSums, true));
   return list;
 }

@@ -11,6 +11,9 @@
 
 namespace adastep::test {
 
+// Numbers in [low, high), the same in every run.
+std::vector<float> numbers(int64_t n, float low = -2, float high = 2);
+
 // A rule with hyper-parameters in the order of its Hyper, and its Running at the start.
 struct RuleRow {
   RuleId id;
@@ -28,6 +31,11 @@ struct StepOptions {
   std::vector<int64_t> lengths;  // of the segments
   int64_t groups = 1;            // segment i is of group i % groups, whose lr is smaller with each
   int64_t shift = 0;             // elements by which parameters and gradients are out of alignment
+  // Elements, a multiple of kTile, that the spans are longer than there is memory: places are so far from
+  // where they are said to start. With `tail` they belong to the one segment, whose last tiles alone are
+  // updated.
+  int64_t far = 0;
+  bool tail = false;
   DType dtype = DType::kF32, state_type = DType::kF32;
   bool average = false, copy = false, partial = true;
   bool norm_first = false;                        // sums of the gradient before Advance
@@ -61,6 +69,7 @@ enum Memory {
   kSegmentSums,
   kTotals,
   kRing,
+  kKept,  // what is committed of the last state, by rules that gather
   kMemories
 };
 struct Image {
@@ -101,6 +110,7 @@ class StepCase {
   template <class T>
   T* set(int memory, size_t n, DType dtype);
   void lay_out();
+  std::vector<void*> starts(const std::vector<void*>& given) const;
   FoldSums fold(const std::vector<void*>& at, int64_t columns, bool if_watched) const;
   Settle settle(const std::vector<void*>& at, SettleFn fn, Memory to) const;
 };

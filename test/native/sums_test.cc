@@ -33,6 +33,13 @@ std::vector<double> sums_of(const StepCase& step, const Segment& of, const Bytes
     }
     const double second = size.second < 0 ? 0 : floats(after, kState + size.second)[of.state + i];
     if (second > 0) sums[6] += gradient * gradient / second;
+    if (size.measures) {  // Prodigy
+      const double p0 = reinterpret_cast<const float*>(step.images[kState + 3].bytes.data())[of.state + i];
+      const std::vector<double>& hyper = step.row.hyper;
+      const double uphill = hyper[2] != 0 ? -1 : 1, decay = hyper[3] != 0 ? 0 : hyper[1];
+      sums[7] += (uphill * gradient + decay * old) * (p0 - old);
+      sums[8] += std::fabs(floats(after, kState + 2)[of.state + i]);
+    }
     sums[9] = std::max(sums[9], std::fabs(delta));
   }
   return sums;
@@ -86,6 +93,32 @@ void levels() {
         same &= (floats(after, kPartial)[i] == -7) != summed;
       }
       check(same, what + ": of level " + std::to_string(gradient));
+    });
+  }
+}
+
+// What is watched of a gradient is without its loss scale, whether the step is taken or skipped.
+void scaled() {
+  for (float loss : {1.0f, INFINITY}) {
+    StepOptions options;
+    options.lengths = kLengths, options.norm_first = true;
+    options.settings.non_finite = static_cast<double>(Action::kSkip);
+    options.settings.loss_scaling = options.settings.watch_gradient = 1;
+    options.loss = loss;
+    StepCase step(row_of(RuleId::kAdam), options);
+    step.images[kGuard].as<double>()[3] = 8;  // Guard::loss_scale
+    const std::string name = loss == 1.0f ? "a scaled step" : "a scaled step that is skipped";
+    run_steps(name, step, 1, [&](const std::string& what, const Bytes& after) {
+      bool same = true;
+      for (int64_t s = 0; s < step.count; s++) {
+        const Segment of = step.segment(s);
+        double squares = 0;
+        for (int64_t i = 0; i < of.length; i++)
+          squares += std::pow(step.images[kG].as<float>()[of.g + i] / 8, 2);
+        same &= near(floats(after, kSegmentSums)[s], squares);
+      }
+      check(same, what + ": watches the gradient itself");
+      check((after[kP] == step.images[kP].bytes) == (loss != 1.0f), what + ": is taken, or not");
     });
   }
 }
@@ -175,6 +208,7 @@ void snapshots() {
 void test_sums() {
   watched();
   levels();
+  scaled();
   settled();
   snapshots();
 }

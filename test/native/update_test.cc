@@ -2,6 +2,7 @@
 // and number of threads, and what must not be touched.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "check.h"
 
@@ -135,6 +136,36 @@ void every_rule() {
   }
 }
 
+// Beyond 2^31 elements, by the arithmetic of addresses alone: what lies far from the start of its span, and
+// the end of a long parameter, get what they get near by, but for stochastic rounding, which draws by place.
+void far() {
+  for (const Kind& kind : {kKinds[0], Kind{"u8 states", DType::kF32, DType::kU8, false}}) {
+    for (bool tail : {false, true}) {
+      StepOptions options;
+      options.lengths = {tail ? int64_t{3000} : int64_t{1025}}, options.state_type = kind.state_type;
+      options.average = true, options.partial = !tail;
+      const StepCase near(row_of(RuleId::kAdam), options);
+      options.far = (int64_t{1} << 33) + kTile, options.tail = tail;
+      const StepCase step(row_of(RuleId::kAdam), options);
+      const std::string name =
+          std::string(tail ? "the end of a long parameter" : "a far one") + ", " + kind.name;
+      const int steps = kind.state_type == DType::kF32 ? 2 : 1;  // the first finds no rounded state
+      std::map<std::string, Bytes> expected;                     // by level and number of threads
+      const auto how = [](const std::string& what) { return what.substr(what.rfind(" on ")); };
+      run_steps(name + ", near by", near, steps,
+                [&](const std::string& what, const Bytes& after) { expected[how(what)] = after; });
+      run_steps(name, step, steps, [&](const std::string& what, const Bytes& after) {
+        check(after[kP] != step.images[kP].bytes, what + ": updates");
+        for (int memory : {int{kP}, int{kAverage}, int{kState}, kState + 1}) {
+          const size_t at = static_cast<size_t>(memory);
+          if (memory < kState || kind.state_type == DType::kF32)
+            check(after[at] == expected[how(what)][at], what + ": as near by");
+        }
+      });
+    }
+  }
+}
+
 // A step that the guard skips leaves everything but its own memory as it was.
 void skipped() {
   for (const RuleRow& row : rule_rows()) {
@@ -145,8 +176,8 @@ void skipped() {
     step.images[kG].as<float>()[step.segment(1).g + 5] = row.hyper[1] != 0 ? INFINITY : NAN;
     run_steps(row.name() + ", skipped", step, 2, [&](const std::string& what, const Bytes& after) {
       bool same = true;
-      for (int memory :
-           {int{kP}, int{kRunning}, int{kState}, kState + 1, kState + 2, int{kAverage}, int{kCopy}})
+      for (int memory : {int{kP}, int{kRunning}, int{kState}, kState + 1, kState + 2, int{kAverage},
+                         int{kCopy}, int{kKept}})
         same &= after[static_cast<size_t>(memory)] == step.images[static_cast<size_t>(memory)].bytes;
       check(same, what + ": writes nothing");
       check(doubles(after, kGuard)[0] == 2 && doubles(after, kGuard)[1] == 0, what + ": is counted");
@@ -232,6 +263,7 @@ void test_update() {
   reference("adamw", {RuleId::kAdam, {0.1, 0.01, 1, 1, 0.9, 0.999, 1e-8, 0}, {0, 1, 1}},
             std::bind(adam, true, _1, _2, _3, _4, _5));
   every_rule();
+  far();
   skipped();
   zero_gradients();
   wrong_table();

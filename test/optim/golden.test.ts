@@ -11,6 +11,7 @@ import {
   mul,
   type Optimizer,
   type Parameter,
+  Prodigy,
   parameter,
   reshape,
   slice,
@@ -38,9 +39,11 @@ interface Case {
     readonly stateScale?: Values | readonly Values[];
     /** Of schedule-free: the average of the parameters at the end. */
     readonly x?: readonly number[];
+    /** Of Prodigy: the estimate after each step. */
+    readonly d?: readonly number[];
   };
   /** How far a sound f32 implementation is from float64, in units of 2^-24 of the largest that an element has been. */
-  readonly float32Units?: { readonly parameters: number; readonly state?: number };
+  readonly float32Units?: { readonly parameters: number; readonly state?: number; readonly d?: number };
 }
 
 interface Golden {
@@ -53,6 +56,10 @@ type Gradients = readonly (readonly number[])[];
 interface Run {
   readonly steps: number[][];
   readonly states: readonly Readonly<Record<string, Float32Array>>[];
+  /** Of Prodigy. */
+  readonly d: readonly number[];
+  /** Inside of `withAverage`, of rules that keep an average. */
+  readonly x: readonly number[];
 }
 
 /** Where the parameters of a case lie in its flat lists. */
@@ -78,15 +85,24 @@ async function run(device: Device, test: Case, gradients: Gradients, makeStep: M
   using optimizer = construct(test.class as ClassName, parameters, test.options);
   const step = makeStep(optimizer, parameters, g);
   const steps: number[][] = [];
+  const d: number[] = [];
   for (const [i, row] of gradients.entries()) {
     const [group] = optimizer.groups;
     const lr = test.lrs?.[i];
     if (group && lr !== undefined) group.lr = lr;
     await step(Float32Array.from(row));
     steps.push([...(await w.read())]);
+    if (optimizer instanceof Prodigy) d.push(await optimizer.d());
   }
   const state = (await optimizer.state()).parameters;
-  return { steps, states: parameters.map(({ name }) => (state[name] ?? {}) as Record<string, Float32Array>) };
+  const x = test.float64.x ? await optimizer.withAverage(async () => [...(await w.read())]) : [];
+  expect([...(await w.read())], "after the average").to.deep.equal(steps.at(-1));
+  return {
+    steps,
+    d,
+    x,
+    states: parameters.map(({ name }) => (state[name] ?? {}) as Record<string, Float32Array>),
+  };
 }
 
 /** The gradients go into their buffers, and the optimizer steps by a direct command. */
@@ -164,15 +180,21 @@ function expectStates(states: Run["states"], test: Case, gradients: Gradients): 
   }
 }
 
-/** The average that schedule-free trains is read back from the parameters and from z. */
-function expectAverage({ steps, states }: Run, test: Case): void {
+function expectEstimate({ d }: Run, test: Case): void {
+  const units = Math.max(16, LENIENCE * (test.float32Units?.d ?? 0));
+  for (const [i, value] of (test.float64.d ?? []).entries())
+    expectClose(`d after step ${i + 1}`, d[i], value, units * UNIT * value);
+}
+
+/** The average that schedule-free trains comes from the parameters and from z: what both cost in f32, divided by the share. */
+function expectAverage({ steps, states, x }: Run, test: Case): void {
   const [beta1] = (test.options.betas ?? [0.9]) as readonly number[];
   const z = states.flatMap((state) => [...(state.z ?? [])]);
   const share = beta1 as number;
   for (const [j, value] of (test.float64.x ?? []).entries()) {
     const [y, end] = [steps.at(-1)?.[j] as number, z[j] as number];
     const allowed = (64 * UNIT * Math.max(Math.abs(y), Math.abs(end))) / share + SUBNORMALS;
-    expectClose(`x[${j}]`, (y - (1 - share) * end) / share, value, allowed);
+    expectClose(`x[${j}]`, x[j], value, allowed);
   }
 }
 
@@ -196,6 +218,7 @@ onEachDevice("optimizers against PyTorch", (device) => {
         expectTrajectory(result.steps, test);
         expectStates(result.states, test, gradients);
         expectAverage(result, test);
+        expectEstimate(result, test);
         const again = await run(device(), test, gradients, recorded);
         expect(again, "a recorded step has the same bits").to.deep.equal(result);
       });

@@ -85,6 +85,26 @@ onEachDevice("state in less than 32 bits", (device) => {
       expect(meanOf(sum)).to.be.closeTo(700, precision === "bf16" ? 7 : 35);
     });
 
+    it(`${precision}: AdaGrad steps as in f32 beside one gradient that is 1e3 or 1e4 times the others`, async () => {
+      for (const small of [1e-3, 1e-4]) {
+        const moved: Float32Array[] = [];
+        for (const kept of ["f32", precision]) {
+          using run = bring(device(), "AdaGrad", { lr: 1e-3, precision: kept }, new Float32Array(1024));
+          const gradient = new Float32Array(1024).map((_, i) => (i % 128 === 0 ? 1 : small));
+          run.g.write(gradient);
+          for (let i = 0; i < 1000; i++) run.optimizer.step();
+          const sum = await stateOf(run.optimizer, "sum");
+          expect(sum.every((v) => v > 0)).to.equal(true);
+          moved.push(await run.w.read());
+        }
+        const [whole, packed] = moved as [Float32Array, Float32Array];
+        packed.forEach((v, i) => {
+          expect(v, `${small}, element ${i}`).to.be.closeTo(whole[i] as number, 0.05 * Math.abs(v));
+        });
+        expect(meanOf(packed)).to.be.closeTo(meanOf(whole), 0.005 * Math.abs(meanOf(whole)));
+      }
+    });
+
     it(`${precision}: Adam's mean of squares decays by beta2 and rises towards g^2`, async () => {
       const n = 8192;
       const squares = floats(2, n, 0.1, 1);

@@ -1,6 +1,7 @@
 // The sparse promise on real data: logistic regression on bags of words, whose rows are as frequent as words are.
 
 import { expect } from "chai";
+import { type Mails, readMails } from "../../examples/data/mails.js";
 import {
   AdaGrad,
   add,
@@ -17,7 +18,6 @@ import {
   SGD,
   type Tensor,
 } from "../../lib/index.js";
-import { type Mails, readMails } from "../support/spam.js";
 
 const [BATCH, SEEDS, EPOCHS] = [32, 5, 2];
 const ROOM = 2048; // bags are padded to multiples of so many words, so that few programs are recorded

@@ -94,7 +94,7 @@ export class Harness {
       value: device.from(initial, shape),
       running: device.from(Float64Array.from(setup.running)),
       prepared: device.alloc("f32", [STEP.control + STEP.rowHead + (RULES.get(setup.rule)?.step ?? 0)]),
-      guard: device.from(newGuard(1)),
+      guard: device.from(newGuard()),
       norm: device.alloc("f32", [1]),
     };
     this.parameter = new Parameter("table", this.#buffers.value, undefined, true);

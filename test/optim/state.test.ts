@@ -2,10 +2,12 @@
 
 import { expect } from "chai";
 import {
+  AdaGrad,
   Adam,
   AdamW,
   Device,
   type Optimizer,
+  type OptimizerState,
   type Parameter,
   type Precision,
   parameter,
@@ -157,7 +159,11 @@ onEachDevice("state of optimizers", (device) => {
       [{ ...state, lr: [1, 2] }, /'state'/],
       [{ ...state, running: [[0, 1]] }, /'running'.*3 numbers/],
       [{ ...state, running: [[0, 1, Number.NaN]] }, /'running'.*NaN/],
+      [{ ...state, running: [[-1, 0.5, 0.5]] }, /'running', the steps of a group.*-1/],
       [{ ...state, guard: [1] }, /'guard'/],
+      [{ ...state, guard: state.guard.with(1, 0.5) }, /'guard', accepted: .*0\.5/],
+      [{ ...state, guard: state.guard.with(2, Number.NaN) }, /'guard', lrFactor.*NaN/],
+      [{ ...state, guard: state.guard.with(3, -1) }, /'guard', lossScale.*-1/],
       [undefined, /'state'.*undefined/],
       [{ ...state, parameters: { ...rest, b: 5 } }, /'b'.*5/],
     ];
@@ -173,6 +179,23 @@ onEachDevice("state of optimizers", (device) => {
         await expectError("ADASTEP_SHAPE", pattern, () => one.load(given as never, { strict }));
     }
     expect(await one.state(), "as it was").to.deep.equal(state);
+  });
+
+  it("rejects once where it cannot be read: nothing is left that nobody waits for", async () => {
+    const parameters = make(device(), NAMES, true);
+    const one = new Adam(parameters);
+    one.step({ guard: { spike: "rollback" }, watch: 1 });
+    await device().sync();
+    one.dispose();
+    // An unhandled rejection, of what was begun beside the first that fails, fails the run of the tests.
+    for (const read of [
+      () => one.state(),
+      () => one.telemetry(),
+      () => one.snapshots.read(2),
+      () => one.events(),
+    ])
+      await expectError("ADASTEP_DISPOSED", /dispose/, read);
+    await new Promise((done) => setTimeout(done, 20));
   });
 
   it("takes what there is if it is not strict, and starts anew what is missing", async () => {
@@ -200,6 +223,29 @@ onEachDevice("state of optimizers", (device) => {
     using sgd = new SGD(parameters);
     const plain = { ...(await sgd.state()), groups: [["b", "x"]], parameters: { b: {}, x: {} } };
     expect(sgd.load(plain, { strict: false })).to.deep.equal({ missing: [], unexpected: ["x"] });
+  });
+
+  it("starts each group from its own, also what a state lacks", async () => {
+    const starts = { a: 4, b: 0, constructor: 0.1 };
+    for (const precision of ["f32", "bf16", "u8"] as const) {
+      const parameters = make(device(), NAMES, true);
+      using adagrad = new AdaGrad(parameters, {
+        precision,
+        groups: [
+          { match: (name) => name === "a", initialAccumulatorValue: 4 },
+          { match: (name) => name === "constructor", semantics: "keras" },
+        ],
+      });
+      const state = await adagrad.state();
+      const check = ({ parameters }: OptimizerState): void => {
+        for (const [name, start] of Object.entries(starts))
+          for (const value of parameters[name]?.sum ?? []) expect(value, name).to.be.closeTo(start, 4e-4); // bf16
+      };
+      check(state);
+      step(parameters, adagrad, [1, 2]);
+      adagrad.load({ ...state, parameters: { a: {}, b: {}, constructor: {} } }, { strict: false });
+      check(await adagrad.state());
+    }
   });
 
   it("keeps what the guard decided, infinities too", async () => {

@@ -7,9 +7,14 @@ import {
   AdamW,
   affine,
   type Device,
+  Embedding,
   fromBF16,
+  i32,
+  type Parameter,
   parameter,
+  ScheduleFreeAdamW,
   SGD,
+  sumOfSquares,
   toBF16,
 } from "../../lib/index.js";
 import { onEachDevice } from "../support/devices.js";
@@ -23,6 +28,10 @@ function isRounded(bits: Uint16Array, values: Float32Array): boolean {
     (code, i) => code - ((words[i] as number) >>> 16) === (code === (words[i] as number) >>> 16 ? 0 : 1),
   );
 }
+
+/** Values of either type of parameters, as f32. */
+const f32Of = (values: unknown): Float32Array =>
+  values instanceof Uint16Array ? fromBF16(values) : (values as Float32Array);
 
 const own = (device: Device, n: number) => {
   const [w, g] = [device.from(floats(1, n)), device.alloc("f32", [n])];
@@ -133,6 +142,81 @@ onEachDevice("the running mean of the parameters", (device) => {
     );
     sgd.step();
     expect(sgd.stepCount).to.equal(1);
+    for (const buffer of [w, g]) buffer.dispose();
+  });
+});
+
+onEachDevice("the average that schedule-free keeps", (device) => {
+  it("is (y - (1 - beta1) z) / beta1, by the beta1 of each group, and y comes back when the body throws", async () => {
+    const betas = { a: 0.9, b: 0.6 };
+    for (const dtype of ["f32", "bf16"] as const) {
+      using block = device().alloc(dtype, [900]);
+      block.fill(0.3);
+      const parameters = [parameter("a", block.view(0, [30, 10])), parameter("b", block.view(401, [300]))];
+      const groups = [{ match: (name: string) => name === "b", betas: [betas.b, 0.99] as const }];
+      using optimizer = new ScheduleFreeAdamW(parameters, { lr: 0.1, betas: [betas.a, 0.999], groups });
+      for (const [i, sign] of [1, 1, -1, 1].entries()) {
+        for (const p of parameters) p.grad?.fill(sign * (1 + i));
+        optimizer.step();
+      }
+      const before = await block.read();
+      const state = (await optimizer.state()).parameters;
+      const live = device().memory().live;
+      const inside = optimizer.withAverage(async () => {
+        for (const { name, value } of parameters) {
+          const share = betas[name as keyof typeof betas];
+          const y = f32Of(before).subarray(name === "a" ? 0 : 401);
+          const x = f32Of(await value.read());
+          const { z: zs } = state[name] as { z: Float32Array };
+          for (const [k, z] of zs.entries()) {
+            const want = ((y[k] as number) - (1 - share) * z) / share;
+            // Three roundings in f32; bf16 keeps 8 bits.
+            const allowed = (dtype === "f32" ? 2e-7 : 2 ** -8) * (Math.abs(want) + Math.abs(z));
+            expect(x[k], `${dtype} ${name}[${k}]`).to.be.closeTo(want, allowed);
+          }
+        }
+        await expectError("ADASTEP_ARGUMENT", /a step inside withAverage/, () => optimizer.step());
+        throw new Error("of the body");
+      });
+      expect(await inside.catch((e: Error) => e.message)).to.equal("of the body");
+      expect(await block.read()).to.deep.equal(before);
+      await device().sync();
+      expect(device().memory().live).to.equal(live);
+    }
+  });
+
+  it("is given of tables too, and changes no step after it", async () => {
+    const train = async (look: boolean): Promise<unknown> => {
+      using model = new Embedding(6, 3, { sparse: true }).to(device(), { seed: 5 });
+      using optimizer = new ScheduleFreeAdamW(model.parameters(), { lr: 0.1 });
+      using program = device().program({ rows: i32(2) }, ({ rows }) =>
+        optimizer.minimize(sumOfSquares(model.forward(rows))),
+      );
+      for (const row of [0, 1, 2]) {
+        await program.run({ rows: Int32Array.of(row, 3) });
+        if (!look) continue;
+        const [{ value, name }] = model.parameters() as [Parameter];
+        const [y, state] = [(await value.read()) as Float32Array, (await optimizer.state()).parameters];
+        const x = (await optimizer.withAverage(() => value.read())) as Float32Array;
+        const { z: zs } = state[name] as { z: Float32Array };
+        for (const [k, z] of zs.entries())
+          expect(x[k]).to.be.closeTo(((y[k] as number) - 0.1 * z) / 0.9, 1e-6);
+        expect(await value.read()).to.deep.equal(y);
+      }
+      return [await model.state(), (await optimizer.state()).parameters];
+    };
+    expect(await train(true)).to.deep.equal(await train(false));
+  });
+
+  it("leaves no room for a running mean", async () => {
+    const { w, g, p } = own(device(), 3);
+    await expectError(
+      "ADASTEP_ARGUMENT",
+      /ScheduleFreeAdamW: 'average': got 0.9, accepted: nothing/,
+      () => new ScheduleFreeAdamW([p], { average: 0.9 }),
+    );
+    using adam = new AdamW([p]);
+    await expectError("ADASTEP_ARGUMENT", /AdamW.withAverage/, () => adam.withAverage(() => 1));
     for (const buffer of [w, g]) buffer.dispose();
   });
 });

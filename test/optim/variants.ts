@@ -2,6 +2,7 @@
 
 import {
   Adadelta,
+  Adafactor,
   AdaGrad,
   Adam,
   Adamax,
@@ -9,9 +10,11 @@ import {
   type Device,
   LAMB,
   Lion,
+  Muon,
   NAdam,
   type Optimizer,
   type Parameter,
+  Prodigy,
   parameter,
   RAdam,
   RMSprop,
@@ -32,6 +35,9 @@ export const CLASSES = {
   Lion,
   LAMB,
   ScheduleFreeAdamW,
+  Prodigy,
+  Muon,
+  Adafactor,
 } as const;
 
 export type ClassName = keyof typeof CLASSES;
@@ -73,11 +79,21 @@ export const VARIANTS: readonly Variant[] = [
   ...dialects("Adamax", {}, ...ALL),
   ...dialects("NAdam", {}, ...ALL),
   ...dialects("RAdam", {}, "torch", "optax"),
-  ...dialects("LAMB", { weightDecay: 0.1 }, "torch"),
+  ...dialects("LAMB", { weightDecay: 0.1 }, "torch", "optax"),
   ...dialects("Lion", {}, ...ALL),
+  ...dialects("Prodigy", {}, "torch"),
+  ...dialects("Prodigy", { useBiasCorrection: true, growthRate: 1.02, d0: 1e-3 }, "torch"),
+  ...dialects("Muon", {}, "torch"),
+  ...dialects("Muon", { nesterov: false, adjustLr: "matchRmsAdamw" }, "torch"),
+  ...dialects("Adafactor", {}, ...ALL),
   ...dialects("ScheduleFreeAdamW", { warmupSteps: 3 }, "torch"),
   ...dialects("ScheduleFreeAdamW", { r: 1.5, weightLrPower: 0 }, "torch"),
 ];
+
+/** Classes that take matrices only. */
+export const OF_MATRICES: readonly ClassName[] = ["Muon"];
+/** Classes whose step makes something of whole parameters: one NaN is everywhere. */
+export const OF_WHOLES: readonly ClassName[] = ["Muon", "Adafactor"];
 
 export const describeVariant = ({ class: name, options }: Variant): string =>
   `${name} ${JSON.stringify(options)}`;
@@ -99,7 +115,9 @@ export async function trajectory(
 ): Promise<Trajectory> {
   using w = device.from(Float32Array.from(initial));
   using g = device.alloc("f32", [initial.length]);
-  using optimizer = construct(name, [parameter("w", w, g)], options);
+  const shape = OF_MATRICES.includes(name) ? [1, w.length] : w.shape;
+  const p = parameter("w", w.view(0, shape), g.view(0, shape));
+  using optimizer = construct(name, [p], options);
   const steps: Float32Array[] = [];
   for (const [i, gradient] of gradients.entries()) {
     const [group] = optimizer.groups;

@@ -3,12 +3,14 @@
 import { expect } from "chai";
 import {
   Adam,
+  add,
   type Device,
   f32,
   LAMB,
   mul,
   type Optimizer,
   type Parameter,
+  Prodigy,
   parameter,
   SGD,
   type StepOptions,
@@ -84,28 +86,75 @@ onEachDevice("watching a step", (device) => {
     }
   });
 
-  it("counts what is not finite, and skips it with a guard: parameters, state and step count stay", async () => {
-    for (const lossScale of [undefined, { initial: 8 }]) {
-      const options = { guard: {}, watch: 1, ...(lossScale && { lossScale }) };
-      using run = setUp(device(), (p) => new Adam(p), options);
-      await run.step(gradients(1));
-      const before = await run.optimizer.state();
-      const values = await Promise.all(run.values.map((value) => value.read()));
-      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-        const g = gradients(2);
-        (g[0] as Float32Array)[777] = bad;
-        expect(await run.step(g)).to.deep.equal(values);
-      }
-      const after = await run.optimizer.state();
-      expect(after.parameters).to.deep.equal(before.parameters);
-      expect(after.running).to.deep.equal(before.running);
-      const events = await run.optimizer.events();
-      expect(events.map(({ attempt, cause, action }) => [attempt, cause, action])).to.deep.equal([
-        [2, "nonFiniteGradient", "skip"],
-        [3, "nonFiniteGradient", "skip"],
-      ]);
-      expect(await run.optimizer.events(), "told once").to.deep.equal([]);
+  it("stays with the last step that was watched, also for rules that measure every step", async () => {
+    const makers: [string, (p: readonly Parameter[]) => Optimizer, StepOptions][] = [
+      ["LAMB", (p) => new LAMB(p), {}],
+      ["Prodigy", (p) => new Prodigy(p), {}],
+      ["updateRms", (p) => new SGD(p, { lr: 0.5 }), { clip: { updateRms: 0.1 } }],
+    ];
+    for (const [name, make, options] of makers) {
+      using run = setUp(device(), make, { watch: 2, ...options });
+      const figures = async () =>
+        (await run.optimizer.telemetry()).map(({ gradNorm: _, nonFinite: __, ...watched }) => watched);
+      for (const seed of [1, 2]) await run.step(gradients(seed));
+      const watched = await figures();
+      expect(watched[0]?.updateNorm, name).to.be.above(0);
+      const g = gradients(3);
+      await run.step(g);
+      expect(await figures(), name).to.deep.equal(watched);
+      close((await run.optimizer.telemetry())[0]?.gradNorm as number, norm(g[0] as Float32Array), name);
     }
+  });
+
+  it("counts what is not finite, and skips it with a guard: parameters, state and step count stay", async () => {
+    using run = setUp(device(), (p) => new Adam(p), { guard: {}, watch: 1 });
+    await run.step(gradients(1));
+    const before = await run.optimizer.state();
+    const values = await Promise.all(run.values.map((value) => value.read()));
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const g = gradients(2);
+      (g[0] as Float32Array)[777] = bad;
+      expect(await run.step(g)).to.deep.equal(values);
+    }
+    const after = await run.optimizer.state();
+    expect(after.parameters).to.deep.equal(before.parameters);
+    expect(after.running).to.deep.equal(before.running);
+    const events = await run.optimizer.events();
+    expect(events.map(({ attempt, cause, action }) => [attempt, cause, action])).to.deep.equal([
+      [2, "nonFiniteGradient", "skip"],
+      [3, "nonFiniteGradient", "skip"],
+    ]);
+    expect(await run.optimizer.events(), "told once").to.deep.equal([]);
+  });
+
+  it("tells the norm of the gradient without its loss scale, also of a step that is skipped", async () => {
+    const size = 1500;
+    using a = device().from(floats(1, size), [size]);
+    using b = device().from(floats(2, size), [size]);
+    using adam = new Adam([parameter("a", a), parameter("b", b)], { lr: 1e-3 });
+    const options = { guard: { spike: "skip" }, lossScale: { initial: 1024 }, watch: 1 } as const;
+    using program = device().program({ x: f32(size) }, ({ x }) =>
+      adam.minimize(add(sum(mul(a, x)), sum(mul(mul(b, x), 2))), options),
+    );
+    for (const [i, factor] of [1, 1, 1, 1000, 1].entries()) {
+      const x = floats(3, size).map((v) => factor * v);
+      const { gradNorm } = await program.run({ x });
+      const watched = await adam.telemetry();
+      close(watched[0]?.gradNorm as number, norm(x), `step ${i}, a`);
+      close(watched[1]?.gradNorm as number, 2 * norm(x), `step ${i}, b`);
+      close(gradNorm, Math.sqrt(5) * norm(x), `step ${i}, all`);
+    }
+    expect((await adam.events()).map(({ attempt, action }) => [attempt, action])).to.deep.equal([
+      [4, "skip"],
+    ]);
+  });
+
+  it("gives zeros for a parameter without elements", async () => {
+    using w = device().alloc("f32", [0, 4]);
+    using g = device().alloc("f32", [0, 4]);
+    using sgd = new SGD([parameter("w", w, g)]);
+    sgd.step({ watch: 1 });
+    expect((await sgd.telemetry())[0]).to.include({ size: 0, gradNorm: 0, updateNorm: 0, largestUpdate: 0 });
   });
 
   it("limits norm, value, norm of each tensor, and root mean square of the update", async () => {
@@ -143,6 +192,7 @@ onEachDevice("watching a step", (device) => {
     using program = device().program({ x: f32(2) }, ({ x }) => sgd.minimize(sum(mul(x, w)), { lossScale }));
     const scale = async (): Promise<number> => (await sgd.state()).guard[3] as number;
     expect((await program.run({ x: Float32Array.of(3, 4) })).gradNorm).to.equal(5);
+    expect((await sgd.telemetry())[0]?.gradNorm, "without the scale").to.equal(5);
     expect([...(await w.read())]).to.deep.equal([-0.5, 0]);
     await program.run({ x: Float32Array.of(0, 0) });
     expect(await scale()).to.equal(8);
@@ -151,5 +201,53 @@ onEachDevice("watching a step", (device) => {
     await program.run({ x: Float32Array.of(3e38, 0) }); // 8 times that is infinite
     expect(await w.read()).to.deep.equal(before);
     expect(await scale()).to.equal(2);
+  });
+
+  it("begins with its initial scale at the first step that scales, whenever that is", async () => {
+    using w = device().from(Float32Array.of(1, 2));
+    using sgd = new SGD([parameter("w", w)], { lr: 0.5 });
+    const record = (options: StepOptions) =>
+      device().program({ x: f32(2) }, ({ x }) => sgd.minimize(sum(mul(x, w)), options));
+    using plain = record({});
+    using scaled = record({ lossScale: { initial: 1024 } });
+    const scale = async (): Promise<number> => (await sgd.state()).guard[3] as number;
+    const x = Float32Array.of(0.5, -0.25);
+    await plain.run({ x });
+    expect(await scale(), "none before").to.equal(0);
+    const before = await sgd.state();
+    await scaled.run({ x });
+    expect(await scale()).to.equal(1024);
+    expect([...(await w.read())]).to.deep.equal([0.5, 2.25]);
+    const scaledState = await sgd.state();
+    sgd.load(before);
+    expect(await scale()).to.equal(0);
+    await scaled.run({ x });
+    expect(await scale(), "begins anew").to.equal(1024);
+    sgd.load({ ...scaledState, guard: scaledState.guard.map((word, i) => (i === 3 ? 8 : word)) });
+    await scaled.run({ x });
+    expect(await scale(), "goes on").to.equal(8);
+  });
+
+  it("takes the gradients of a loss that is not scaled as they are, after others were scaled", async () => {
+    using w = device().from(Float32Array.of(3, 4));
+    using sgd = new SGD([parameter("w", w)], { lr: 1 });
+    const run = async (options: StepOptions): Promise<[gradNorm: number, moved: number]> => {
+      using program = device().program({ x: f32(2) }, ({ x }) => sgd.minimize(sum(mul(x, w)), options));
+      w.write(Float32Array.of(3, 4));
+      const { gradNorm } = await program.run({ x: Float32Array.of(0.75, 1) });
+      const [a = 0, b = 0] = await w.read();
+      return [gradNorm, Math.hypot(3 - a, 4 - b)];
+    };
+    expect(await run({ lossScale: { initial: 1024 } })).to.deep.equal([1.25, 1.25]);
+    expect(await run({})).to.deep.equal([1.25, 1.25]);
+    expect(await run({ clip: { norm: 10 } })).to.deep.equal([1.25, 1.25]);
+    expect((await run({ clip: { adaptive: 0.05 } }))[1], "of a norm of 5").to.be.closeTo(0.25, 1e-6);
+    expect(await run({ lossScale: { initial: 1 } }), "by the scale that it has").to.deep.equal([1.25, 1.25]);
+    expect((await sgd.state()).guard[3]).to.equal(1024);
+  });
+
+  it("refuses to scale a loss of which it has the gradients alone", async () => {
+    using run = setUp(device(), (p) => new SGD(p), { lossScale: { initial: 4 } });
+    await expectError("ADASTEP_ARGUMENT", /SGD\.step: 'lossScale'.*minimize/, () => run.step(gradients(1)));
   });
 });

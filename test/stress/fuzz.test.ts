@@ -86,6 +86,12 @@ describe("the binding", () => {
         ]).flat(),
       );
 
+    const shared = [0, 64, 4096, 70_000].map((bytes) => new Uint8Array(new SharedArrayBuffer(bytes)));
+    const memory = (): Uint8Array => {
+      const whole = pick(shared);
+      if (next() < 0.1) shared[shared.indexOf(whole)] = new Uint8Array(new SharedArrayBuffer(whole.length));
+      return whole.subarray(pick([0, 0, 0, 4, 64]), pick([undefined, undefined, 8, 68]));
+    };
     let refused = 0;
     let accepted = 0;
     const calls: (() => unknown)[] = [
@@ -105,6 +111,11 @@ describe("the binding", () => {
           maybe(Array.from({ length: below(3) }, () => new Uint8Array(pick([0, 4, 16, 64])))),
           () => {},
         ),
+      () => pick(programs)?.run(Array.from({ length: below(3) }, memory), () => {}),
+      () => device.stage(maybe(memory())),
+      () => device.unstage(maybe(memory())),
+      () => closed.stage(memory()),
+      () => closed.unstage(memory()),
       () =>
         programs.length > 6
           ? (programs.splice(below(programs.length), 1)[0] as NativeProgram).dispose()
@@ -124,7 +135,7 @@ describe("the binding", () => {
       () => closed.submit(list(), buffers),
       () =>
         (device as unknown as Record<string, (...args: unknown[]) => unknown>)[
-          pick(["alloc", "submit", "program", "write", "read", "sync"])
+          pick(["alloc", "submit", "program", "write", "stage", "unstage", "read", "sync"])
         ]?.(junk(), junk(), junk(), junk()),
       () => Reflect.construct((pick(buffers) as object).constructor as new () => unknown, []),
       () => (device.alloc as (this: unknown, n: number) => unknown).call(pick(buffers), 8),

@@ -36,6 +36,7 @@ onEachDevice("memory", (device) => {
   it("of forgotten buffers comes back when they are collected", async () => {
     const collect = (globalThis as { gc?: () => void }).gc;
     if (!collect) throw new Error("run node with --expose-gc (.mocharc.json does)");
+    await device().sync(); // what the test before disposed is live until then
     const before = device().memory().live;
     for (let i = 0; i < 50; i++) device().alloc("f32", [1000]);
     for (let i = 0; i < 20 && device().memory().live > before; i++) {

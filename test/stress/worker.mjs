@@ -14,7 +14,10 @@ native.open("cpu", 0, 0, "", 0, (error, device) => {
   const words = Float64Array.of(fill, 0, n, 1.5, 0, 0);
   device.submit(words, [buffer]);
   const program = device.program(words, [buffer], Float64Array.of(0, 0, 64), Float64Array.of(0, 0, 64));
-  const again = () => program.run([new Float32Array(16)], again);
+  const memory = new Uint8Array(new SharedArrayBuffer(4096));
+  device.stage(memory);
+  const arrays = [new Float32Array(16), new Float32Array(memory.buffer, 64, 16)];
+  const again = () => program.run([arrays.reverse()[0]], again);
   for (let i = 0; i < 8; i++) again();
   for (let i = 0; i < 8; i++) device.read(buffer, 0, 4 * n, () => {});
   parentPort.postMessage("busy");

@@ -3,25 +3,14 @@
 
 import { expect } from "chai";
 import * as lib from "../../lib/index.js";
-import { f32, gradients, i32, mul, sum, type Tensor } from "../../lib/index.js";
+import { type ErrorCode, f32, i32, type Tensor } from "../../lib/index.js";
 import { bceLogits, squaredError } from "../../lib/tensor/elementwise.js";
 import { onEachDevice } from "../support/devices.js";
-import { distance, floats } from "../support/numbers.js";
+import { expectValueAndGradient, type Row } from "../support/differences.js";
+import { expectError } from "../support/errors.js";
 import * as ref from "../support/reference.js";
 
 type Array_ = ref.Array_;
-
-interface Row {
-  readonly name: string;
-  /** Shapes of the differentiable arguments. */
-  readonly shapes: readonly (readonly number[])[];
-  readonly run: (...args: Tensor[]) => Tensor;
-  readonly reference: (...args: Array_[]) => Array_;
-  /** Interval of the arguments' elements. Default [-2, 2). */
-  readonly range?: readonly [number, number];
-  /** An i32 argument that comes last. */
-  readonly indices?: { readonly shape: readonly number[]; readonly below: number };
-}
 
 const map = (f: (x: number) => number) => (x: Array_) => ref.map(x, f);
 const zip = (f: (a: number, b: number) => number) => (a: Array_, b: Array_) => ref.zip(a, b, f);
@@ -133,7 +122,12 @@ const others: Row[] = [
     run: (x, w, b) => lib.gelu(lib.linear(x, w, b)),
     reference: (x, w, b) => ref.map(ref.linear(x, w, b), (v) => 0.5 * v * (1 + erf(v / Math.SQRT2))),
   },
-  { name: "softmax", shapes: [[3, 7]], run: lib.softmax, reference: (x) => ref.rows(x, ref.softmax) },
+  {
+    name: "softmax",
+    shapes: [[3, 7]],
+    run: (x) => lib.softmax(x),
+    reference: (x) => ref.rows(x, ref.softmax),
+  },
   {
     name: "logSoftmax",
     shapes: [[3, 7]],
@@ -143,7 +137,7 @@ const others: Row[] = [
   {
     name: "softmax of one column",
     shapes: [[3, 1]],
-    run: lib.softmax,
+    run: (x) => lib.softmax(x),
     reference: (x) => ref.rows(x, ref.softmax),
   },
   {
@@ -225,6 +219,7 @@ const others: Row[] = [
     run: (x, y) => lib.crossEntropyRows(x, y),
     reference: (x, y) => ref.crossEntropy(x, y),
   },
+  { name: "silu", shapes: [[3, 37]], run: lib.silu, reference: map((x) => x / (1 + Math.exp(-x))) },
   {
     name: "a value used three times",
     shapes: [[3, 4]],
@@ -235,61 +230,9 @@ const others: Row[] = [
 
 const rows: Row[] = [...unary, ...binary, ...matmuls, ...others];
 
-/** Numbers away from 0 and from each other's ties, where kinks would spoil a difference quotient. */
-function argument(seed: number, shape: readonly number[], [low, high]: readonly [number, number]): Array_ {
-  const data = Array.from(floats(seed, ref.count(shape), low, high), (v) =>
-    low < 0 && Math.abs(v) < 0.05 ? v + 0.1 : v,
-  );
-  return { shape, data: data.map(Math.fround) };
-}
-
 onEachDevice("operations", (device) => {
   rows.forEach((row, place) => {
-    it(`${row.name}: value and gradient`, async () => {
-      const args = row.shapes.map((shape, i) => argument(100 * place + i, shape, row.range ?? [-2, 2]));
-      const indices = row.indices && {
-        shape: row.indices.shape,
-        data: Array.from(floats(7, ref.count(row.indices.shape), 0, row.indices.below), Math.floor),
-      };
-      const rest = indices ? [indices] : [];
-      const expected = row.reference(...args, ...rest);
-      const weights = { shape: expected.shape, data: Array.from(floats(5, expected.data.length)) };
-
-      const buffers = args.map(({ shape, data }) => device().from(Float32Array.from(data), shape));
-      const inputs = { w: f32(...weights.shape), ...(indices ? { i: i32(...indices.shape) } : {}) };
-      using program = device().program(
-        inputs as { w: ReturnType<typeof f32>; i: ReturnType<typeof i32> },
-        ({ w, i }) => {
-          const tensors = buffers.map((buffer) => lib.affine(buffer, 1));
-          const y = row.run(...tensors, ...(i ? [i] : []));
-          const grads = gradients(sum(mul(y, w)), buffers);
-          return { y, ...Object.fromEntries(grads.map((g, k) => [`g${k}`, g])) } as Record<string, Tensor>;
-        },
-      );
-      const batch = {
-        w: Float32Array.from(weights.data),
-        ...(indices ? { i: Int32Array.from(indices.data) } : {}),
-      };
-      const result = (await program.run(batch as never)) as Record<string, Float32Array | number>;
-      const asArray = (value: unknown) => (typeof value === "number" ? [value] : (value as Float32Array));
-
-      // f32 rounding over sums of a few dozen terms of size 1: 1e-5 relative is ten times what is seen.
-      expect(distance(asArray(result.y), expected.data), "value").to.be.below(1e-5);
-      const loss = (...xs: Array_[]) =>
-        row
-          .reference(...xs, ...rest)
-          .data.reduce((total, v, k) => total + v * (weights.data[k] as number), 0);
-      args.forEach((arg, k) => {
-        const h = 1e-5;
-        const numeric = arg.data.map((v, j) => {
-          const at = (x: number) =>
-            loss(...args.map((a, m) => (m === k ? { ...a, data: a.data.with(j, x) } : a)));
-          return (at(v + h) - at(v - h)) / (2 * h);
-        });
-        expect(distance(asArray(result[`g${k}`]), numeric), `gradient of argument ${k}`).to.be.below(3e-5);
-      });
-      for (const buffer of buffers) buffer.dispose();
-    });
+    it(`${row.name}: value and gradient`, () => expectValueAndGradient(device(), row, place));
   });
 
   it("argmax: the first of the largest, NaN largest", async () => {
@@ -298,6 +241,54 @@ onEachDevice("operations", (device) => {
       x: Float32Array.of(1, 3, 3, -1, -2, -1, Number.NaN, 5, 9, -Infinity, -Infinity, -Infinity),
     });
     expect([...(y as Int32Array)]).to.deep.equal([1, 0, 0, 0]);
+  });
+
+  it("labelRank: scores that are at least the label's, NaN after all numbers", async () => {
+    using program = device().program({ x: f32(5, 3), y: i32(5) }, ({ x, y }) => lib.labelRank(x, y));
+    const { NaN: nan } = Number;
+    const rank = await program.run({
+      x: Float32Array.of(3, 1, 2, 3, 1, 2, 5, 5, 5, nan, 5, 9, 1, 2, 3),
+      y: Int32Array.of(0, 1, 1, 0, 3),
+    });
+    expect([...(rank as Int32Array)]).to.deep.equal([0, 2, 2, 2, 3]);
+    await expectError("ADASTEP_SHAPE", /labelRank: 'labels'.*accepted: i32 of the shape/, () =>
+      device().program({ x: f32(5, 3), y: i32(4) }, ({ x, y }) => lib.labelRank(x, y)),
+    );
+  });
+
+  it("withoutNaN: -Infinity in its place", async () => {
+    using program = device().program({ x: f32(4) }, ({ x }) => lib.withoutNaN(x));
+    const y = await program.run({ x: Float32Array.of(1, Number.NaN, Infinity, -0) });
+    expect([...(y as Float32Array)]).to.deep.equal([1, -Infinity, Infinity, -0]);
+  });
+
+  it("total refuses what does not fit", async () => {
+    const bad: [ErrorCode, RegExp, (x: Tensor, n: Tensor) => unknown][] = [
+      ["ADASTEP_DTYPE", /total: 'x'/, (_, n) => lib.total(n)],
+      [
+        "ADASTEP_SHAPE",
+        /total: 'minus'.*accepted: the shape of x, f32 \[3, 2\]/,
+        (x, n) => lib.total(x, { minus: lib.cast(n, "f32") }),
+      ],
+      ["ADASTEP_DTYPE", /total: 'by'/, (x) => lib.total(x, { by: x, groups: 2 })],
+      [
+        "ADASTEP_SHAPE",
+        /total: 'by'.*accepted: a group for each row/,
+        (x, n) => lib.total(x, { by: lib.slice(n, 0, 0, 2), groups: 2 }),
+      ],
+      ["ADASTEP_ARGUMENT", /total: 'groups': got no 'by'/, (x) => lib.total(x, { groups: 2 })],
+      ["ADASTEP_ARGUMENT", /total: 'groups': got 0/, (x, n) => lib.total(x, { by: n, groups: 0 })],
+      ["ADASTEP_ARGUMENT", /total: 'of': got "mean"/, (x) => lib.total(x, { of: "mean" as never })],
+      ["ADASTEP_ARGUMENT", /total: 'scale': got NaN/, (x) => lib.total(x, { scale: Number.NaN })],
+    ];
+    for (const [code, pattern, make] of bad) {
+      await expectError(code, pattern, () =>
+        device().program({ x: f32(3, 2), n: i32(3) }, ({ x, n }) => {
+          make(x, n);
+          return {};
+        }),
+      );
+    }
   });
 
   it("max, equal, greaterEqual, cast", async () => {

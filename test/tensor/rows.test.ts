@@ -252,6 +252,41 @@ onEachDevice("embeddingBag", (device) => {
     }
   }
 
+  it("takes indices, offsets and weights as one value", async () => {
+    using bag = new EmbeddingBag(6, 3, { mode: "sum" }).to(device());
+    const batch = {
+      indices: Int32Array.of(5, 0, 2, 2, 1),
+      offsets: Int32Array.of(0, 1, 4),
+      weights: floats(1, 5),
+    };
+    const inputs = { indices: i32(5), offsets: i32(3), weights: f32(5) };
+    using program = device().program(inputs, (bags) => {
+      const apart = bag.forward(bags.indices, bags.offsets, bags.weights);
+      return { together: bag.forward(bags), apart };
+    });
+    const { together, apart } = await program.run(batch);
+    expect(together).to.deep.equal(apart);
+    using equal = device().program({ indices: i32(2, 2) }, (bags) => bag.forward(bags));
+    expect(await equal.run({ indices: new Int32Array(4) })).to.have.length(6);
+    const use = (which: (bags: { indices: Tensor; offsets: Tensor; weights: Tensor }) => Tensor) => () =>
+      device().program(inputs, which);
+    await expectError(
+      "ADASTEP_ARGUMENT",
+      /embeddingBag: 'offsets': got one beside bags/,
+      use((bags) => bag.forward(bags, bags.offsets)),
+    );
+    await expectError(
+      "ADASTEP_ARGUMENT",
+      /embeddingBag: 'indices': option: got "values"/,
+      use(({ indices, offsets, weights: values }) => bag.forward({ indices, offsets, values } as never)),
+    );
+    await expectError(
+      "ADASTEP_ARGUMENT",
+      /embeddingBag: 'indices': got 3/,
+      use(() => bag.forward(3 as never)),
+    );
+  });
+
   it("gives the gradient of lookups and bags of one table together as the dense one", async () => {
     using table = device().from(floats(1, 24), [8, 3]);
     using offsets = device().from(Int32Array.of(0, 2, 2));

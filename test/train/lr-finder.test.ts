@@ -2,11 +2,14 @@
 
 import { expect } from "chai";
 import {
+  BatchNorm,
   crossEntropy,
   Dataset,
   DeviceError,
   type FindLearningRateOptions,
   findLearningRate,
+  Linear,
+  Sequential,
   SGD,
 } from "../../lib/index.js";
 import { readCurve } from "../../lib/train/lr-curve.js";
@@ -81,6 +84,14 @@ onEachDevice("findLearningRate", (device) => {
     for (const { trainer } of [one, two]) await trainer.fit(train, { epochs: 3, batchSize: 32 });
     expect(await two.figures()).to.deep.equal(await one.figures());
     expect(await two.trainer.evaluate(train)).to.deep.equal(await one.trainer.evaluate(train));
+  });
+
+  it("leaves running statistics as they were", async () => {
+    using model = new Sequential(new Linear(4, 4), new BatchNorm(4), new Linear(4, 3)).to(device());
+    using optimizer = new SGD(model.parameters());
+    const before = await model.state();
+    await findLearningRate({ device: device(), model, optimizer, loss: crossEntropy, train, batchSize: 32 });
+    expect(await model.state()).to.deep.equal(before);
   });
 
   it("finds the same each time", async () => {

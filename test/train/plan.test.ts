@@ -7,12 +7,16 @@ import {
   AdamW,
   crossEntropy,
   Device,
+  EmbeddingBag,
   f32,
   i32,
   Linear,
+  Muon,
+  type PlanOptions,
   plan,
   RMSprop,
   relu,
+  ScheduleFreeAdamW,
   Sequential,
   SGD,
 } from "../../lib/index.js";
@@ -58,6 +62,39 @@ describe("plan", () => {
       plan(model(), { optimizer: Adam, budget: 1000 }).propose(),
     );
     expect(String(plan(model(), { optimizer: [Adam, SGD], budget: 1e6 }))).to.match(/Adam .*f32/);
+  });
+
+  it("leaves out who does not take the model, or what is wanted of all, if another does", async () => {
+    const reasons = (optimizer: PlanOptions["optimizer"], more: Partial<PlanOptions> = {}) =>
+      plan(model(), { optimizer, precision: ["f32"], ...more }).refused.map(({ reason }) => reason);
+    expect(reasons([AdamW, Muon]))
+      .to.have.length(1)
+      .and.property("0")
+      .matches(/Muon: 'parameters'/);
+    expect(reasons([AdamW, ScheduleFreeAdamW], { average: 0.9 })).to.have.length(1);
+    await expectError("ADASTEP_SHAPE", /Muon: 'parameters'/, () => plan(model(), { optimizer: Muon }));
+    await expectError("ADASTEP_ARGUMENT", /AdamW: 'average'.*1\.5/, () =>
+      plan(model(), { optimizer: [AdamW, SGD], average: 1.5 }),
+    );
+    await expectError("ADASTEP_ARGUMENT", /AdamW: 'lr'/, () =>
+      plan(model(), { optimizer: [SGD, { optimizer: AdamW, options: { lr: -1 } }] }),
+    );
+  });
+
+  it("counts a sparse table and its state without a batch, too", () => {
+    const bag = () => new Sequential(new EmbeddingBag(1000, 8, { sparse: true }), new Linear(8, 2));
+    const { choices } = plan(bag(), { optimizer: [Adam, AdaGrad], precision: ["f32"] });
+    const inputs = { x: i32(4, 5), y: i32(4) };
+    const whole = plan(bag(), {
+      optimizer: [Adam, AdaGrad],
+      precision: ["f32"],
+      batch: inputs,
+      loss: crossEntropy,
+    });
+    const states = (list: typeof choices) => list.map(({ name, bytes }) => [name, bytes.state]);
+    expect(states(choices)).to.deep.equal(states(whole.choices));
+    for (const [i, { bytes }] of choices.entries())
+      expect(bytes.total).to.be.below(whole.choices[i]?.bytes.total as number);
   });
 
   it("refuses what it cannot plan", async () => {

@@ -15,7 +15,14 @@ import {
   saveOptimizer,
   warmup,
 } from "../../lib/index.js";
-import { CLASSES, construct, describeVariant, VARIANTS, type Variant } from "../optim/variants.js";
+import {
+  CLASSES,
+  construct,
+  describeVariant,
+  OF_MATRICES,
+  VARIANTS,
+  type Variant,
+} from "../optim/variants.js";
 import { onEachDevice } from "../support/devices.js";
 import { temporaryFolder } from "../support/folder.js";
 import { floats, random } from "../support/numbers.js";
@@ -38,9 +45,14 @@ const SCHEDULE = warmup(8);
 function start(device: Device, { class: name, options }: Variant) {
   const model = new Sequential(new Linear(FEATURES, 40), relu, new Linear(40, CLASSES_OF_Y));
   model.to(device, { seed: 3 });
+  const parameters = model
+    .parameters()
+    .filter(({ shape }) => !OF_MATRICES.includes(name) || shape.length === 2);
   const bias = { match: (name: string) => name.endsWith("bias"), lr: 2e-3, weightDecay: 0 };
-  const storage = { average: 0.9, lr: 1e-3, weightDecay: 0.01, groups: [bias], ...options };
-  const optimizer = construct(name, model.parameters(), storage);
+  const groups = name === "Prodigy" || OF_MATRICES.includes(name) ? [] : [bias];
+  const averaged = name !== "ScheduleFreeAdamW"; // it keeps an average of its own
+  const storage = { ...(averaged && { average: 0.9 }), lr: 1e-3, weightDecay: 0.01, groups, ...options };
+  const optimizer = construct(name, parameters, storage);
   const program = device.program({ x: f32(BATCH, FEATURES), y: i32(BATCH) }, ({ x, y }) => {
     const loss = crossEntropy(model.forward(x), y);
     return optimizer.minimize(loss, { guard: {}, schedule: SCHEDULE, clip: { norm: 1 } });

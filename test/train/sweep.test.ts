@@ -274,6 +274,10 @@ onEachDevice("sweep of trainings", (device) => {
     ];
     for (const [more, pattern] of bad)
       await expectError("ADASTEP_ARGUMENT", pattern, () => trainingTrial({ ...options(), ...more } as never));
+    const five = { ...plan(), optimizers: { five: () => 5 as never } };
+    await expectError("ADASTEP_ARGUMENT", /'make' gave: got 5, accepted: an optimizer/, () =>
+      collect(sweep(five)),
+    );
     await expectError("ADASTEP_ARGUMENT", /Trainer: 'clip/, () =>
       collect(sweep(plan({ clip: { norm: -1 } }))),
     );

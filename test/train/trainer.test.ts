@@ -3,7 +3,6 @@
 import { expect } from "chai";
 import { AdastepError, Device, type StepEvent, type TrainerEvent, warmup } from "../../lib/index.js";
 import { onEachDevice } from "../support/devices.js";
-import { expectError } from "../support/errors.js";
 import { clouds, makeTrainer, parametersOf } from "./support.js";
 
 async function collect(events: AsyncIterable<TrainerEvent>): Promise<TrainerEvent[]> {
@@ -133,106 +132,6 @@ onEachDevice("Trainer: figures", (device) => {
     const scaled = await scaling.predict({ data: bytes, shape: [4] });
     const given = await plain.predict({ data: Float32Array.from(bytes, (v) => v / 256), shape: [4] });
     expect(scaled).to.eql(given);
-  });
-});
-
-onEachDevice("Trainer: leaving the loop", (device) => {
-  const train = clouds(50);
-  const options = { epochs: 1000, batchSize: 4, validation: clouds(9, 2) };
-
-  /** Runs `leave` on a trainer and expects the device's memory to be as before, and the trainer to be of use still. */
-  async function leaves(
-    leave: (trainer: ReturnType<typeof makeTrainer>["trainer"]) => Promise<void>,
-  ): Promise<void> {
-    const { trainer, optimizer, model } = makeTrainer(device());
-    using _optimizer = optimizer;
-    using _model = model;
-    await using _ = trainer;
-    await device().sync();
-    const { live } = device().memory();
-    await leave(trainer);
-    await device().sync();
-    expect(device().memory().live).to.equal(live);
-    const { step } = trainer;
-    const result = await trainer.fit(train, { epochs: 1, batchSize: 50 });
-    expect(result.step).to.equal(step + 1);
-    expect((await trainer.evaluate(train)).examples).to.equal(50);
-  }
-
-  it("by break", () =>
-    leaves(async (trainer) => {
-      for await (const event of trainer.run(train, options)) if (event.step === 20) break;
-      expect(trainer.step).to.be.within(20, 21);
-    }));
-
-  it("by throw", () =>
-    leaves(async (trainer) => {
-      const failing = async (): Promise<void> => {
-        for await (const event of trainer.run(train, options)) if (event.step === 20) throw new Error("mine");
-      };
-      await failing().then(
-        () => expect.fail("no error"),
-        (error: Error) => expect(error.message).to.equal("mine"),
-      );
-    }));
-
-  it("by return()", () =>
-    leaves(async (trainer) => {
-      const events = trainer.run(train, options);
-      for (let i = 0; i < 5; i++) await events.next();
-      await events.return();
-      expect(await events.next()).to.eql({ done: true, value: undefined });
-    }));
-
-  it("by abort, between two steps, with every step that ran told", () =>
-    leaves(async (trainer) => {
-      const controller = new AbortController();
-      const events: TrainerEvent[] = [];
-      for await (const event of trainer.run(train, { ...options, signal: controller.signal })) {
-        events.push(event);
-        if (event.step === 20) controller.abort();
-      }
-      expect(events.at(-1)).to.include({ type: "end", reason: "aborted", step: trainer.step });
-      expect(steps(events).map(({ step }) => step)).to.eql(
-        Array.from({ length: trainer.step }, (_, i) => i + 1),
-      );
-      expect(trainer.step).to.be.within(20, 22);
-    }));
-
-  it("before it began: nothing happens", () =>
-    leaves(async (trainer) => {
-      const events = await collect(trainer.run(train, { ...options, signal: AbortSignal.abort() }));
-      expect(kinds(events)).to.equal("end");
-      expect(trainer.step).to.equal(0);
-    }));
-
-  it("by disposing the trainer in the middle", async () => {
-    const { trainer } = makeTrainer(device());
-    const reasons: string[] = [];
-    for await (const event of trainer.run(train, options)) {
-      if (event.type === "end") reasons.push(event.reason);
-      if (event.step === 5) await trainer.dispose();
-    }
-    expect(reasons).to.eql(["aborted"]);
-    await expectError("ADASTEP_DISPOSED", /disposed trainer/, () => trainer.evaluate(train));
-    await expectError("ADASTEP_DISPOSED", /disposed trainer/, () => trainer.predict(train.columns.x));
-  });
-
-  it("an evaluation or a prediction that a dispose cuts off rejects: no figures of a part", async () => {
-    const { trainer } = makeTrainer(device());
-    const data = clouds(5000);
-    const cut = [trainer.evaluate(data, { batchSize: 1 }), trainer.predict(data.columns.x, { batchSize: 1 })];
-    const settled = Promise.allSettled(cut);
-    await trainer.dispose();
-    for (const { status } of await settled) expect(status).to.equal("rejected");
-  });
-
-  it("one run at a time", async () => {
-    await using trainer = makeTrainer(device()).trainer;
-    for await (const event of trainer.run(train, options)) {
-      await expectError("ADASTEP_ARGUMENT", /one run at a time/, () => trainer.fit(train, options));
-      if (event.step === 2) break;
-    }
   });
 });
 

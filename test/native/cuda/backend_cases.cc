@@ -194,9 +194,50 @@ void cancelled(Report& report, Backend& cpu) {
   });
 }
 
+}  // namespace
+
+// Memory of the host's own, not at the beginning of a page, locked by two that do not know of each other.
+void locks(Report& report, Backend& cpu, Backend& cuda) {
+  const auto other = cuda::open(0, {});
+  std::vector<char> memory(1 << 20);
+  char* const host = memory.data() + 40;
+  const size_t bytes = memory.size() - 100, inside = bytes / 2;
+  report.expect(cpu.lock(host, bytes) == nullptr, "the CPU reads all memory alike");
+  report.expect(cuda.lock(host, 100) == nullptr, "no page is inside");
+  for (int round = 0; round < 2; round++) {
+    auto first = cuda.lock(host, bytes), second = other->lock(host, bytes);
+    report.expect(first && second, "a range is locked for both");
+    for (Backend* backend : {&cuda, other.get()}) {
+      void* const data = backend->allocate(1000);
+      for (char value : {'a', 'b'}) {
+        std::fill_n(host + inside, 1000, value);
+        backend->write(data, host + inside, 1000);
+        std::vector<char> back(1000);
+        backend->read(back.data(), data, 1000);
+        backend->wait(backend->mark());
+        report.expect(back == std::vector<char>(1000, value), "what was written in locked memory arrives");
+      }
+      backend->free(data);
+      first.reset();  // the second still holds
+    }
+  }
+}
+
+void backend_cases(Report& report, Backend& cpu, Backend& cuda) {
+  marks(report, cuda);
+  locks(report, cpu, cuda);
+  faults(report, cpu, cuda);
+  first_fault(report, cpu, cuda);
+  faults_in_flight(report, cpu, cuda);
+  for (int32_t cols : {4, 4097}) label_faults(report, cpu, cuda, cols);
+  workspace(report, cpu, cuda);
+  refusals(report, cuda);
+  cancelled(report, cpu);
+}
+
 // What a kernel that failed leaves: errors, no exception from a destructor, no crash. On every backend of the
-// GPU, since they share its context: this case comes last.
-void lost(Report& report) {
+// GPU, since they share its context: these cases come last.
+void lost_cases(Report& report, Backend&, Backend&) {
   const auto cuda = cuda::open(0, {});
   void* const data = cuda->allocate(64);
   const auto nowhere = reinterpret_cast<Raw*>(uintptr_t{1} << 60);
@@ -209,20 +250,6 @@ void lost(Report& report) {
   }
   report.expect(refused, "a kernel that writes nowhere makes the wait throw kDevice");
   cuda->free(data);
-}
-
-}  // namespace
-
-void backend_cases(Report& report, Backend& cpu, Backend& cuda) {
-  marks(report, cuda);
-  faults(report, cpu, cuda);
-  first_fault(report, cpu, cuda);
-  faults_in_flight(report, cpu, cuda);
-  for (int32_t cols : {4, 4097}) label_faults(report, cpu, cuda, cols);
-  workspace(report, cpu, cuda);
-  refusals(report, cuda);
-  cancelled(report, cpu);
-  lost(report);
 }
 
 }  // namespace adastep::test

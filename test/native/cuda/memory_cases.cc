@@ -120,14 +120,17 @@ void cast(Report& report, Backend& cpu, Backend& cuda, int64_t n) {
     }
   }
   const auto h = twin.slot(std::vector<uint16_t>(static_cast<size_t>(n)));
-  for (const auto& [from, to] :
-       {std::pair{DType::kF32, DType::kBF16}, std::pair{DType::kBF16, DType::kF32}}) {
+  const auto to_h = twin.slot(std::vector<uint16_t>(static_cast<size_t>(n)));
+  for (const auto& [from, to] : {std::pair{DType::kF32, DType::kBF16}, std::pair{DType::kBF16, DType::kF32},
+                                 std::pair{DType::kBF16, DType::kBF16}}) {
     twin.run(std::string("cast ") + kDTypeNames[static_cast<int>(from)] + " to " +
                  kDTypeNames[static_cast<int>(to)],
              [&, from = from, to = to](Side side) {
-               const bool narrows = to == DType::kBF16;
-               return std::vector<Op>{Cast{from, to, n, narrows ? raw_in(f, side) : raw_in(h, side),
-                                           narrows ? raw_out(h, side) : raw_out(to_f, side)}};
+               const In<Raw> x = from == DType::kF32 ? raw_in(f, side) : raw_in(h, side);
+               const Out<Raw> y = to == DType::kF32     ? raw_out(to_f, side)
+                                  : from == DType::kF32 ? raw_out(h, side)
+                                                        : raw_out(to_h, side);
+               return std::vector<Op>{Cast{from, to, n, x, y}};
              });
   }
 }

@@ -97,19 +97,47 @@ void argmax_cases(Report& report, Backend& cpu, Backend& cuda) {
   }
 }
 
+void label_rank_cases(Report& report, Backend& cpu, Backend& cuda) {
+  std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
+  shapes.push_back({3, 100});
+  shapes.push_back({40001, 0});  // more than four for each warp that the emulated GPU has at once
+  for (const Shape& s : shapes) {
+    for (bool ties : {false, true}) {
+      Twin twin(report, cpu, cuda, 7);
+      std::vector<float> values = twin.floats(s.rows * s.cols, true);
+      for (float& value : values) value = !ties ? value : value > 1 ? 1 : -1;
+      // Every label comes, and with few columns those beside them.
+      std::vector<int32_t> labels = twin.integers(s.rows, -1, static_cast<int32_t>(s.cols));
+      if (s.rows > 4) labels[0] = -1, labels[1] = static_cast<int32_t>(s.cols), labels[2] = 0;
+      const auto x = twin.slot(values);
+      const auto of_rows = twin.slot(labels);
+      const auto rank = twin.slot(std::vector<int32_t>(static_cast<size_t>(s.rows)));
+      twin.run(name_of("labelRank", s), [&](Side side) {
+        return std::vector<Op>{LabelRank{s.rows, s.cols, {x.on(side)}, {of_rows.on(side)}, {rank.on(side)}}};
+      });
+    }
+  }
+}
+
 void softmax_cases(Report& report, Backend& cpu, Backend& cuda) {
   for (const Shape& s : kShapes) {
     for (bool log : {false, true}) {
+      Twin causal(report, cpu, cuda, 6);
+      const auto logits_of = causal.slot(logits(causal, s));
+      causal.run(name_of(log ? "causal log-softmax" : "causal softmax", s), [&](Side side) {
+        return std::vector<Op>{
+            Softmax{log, true, s.rows, s.cols, {logits_of.on(side)}, {logits_of.on(side)}}};
+      });
       Twin twin(report, cpu, cuda, 3);
       const auto n = static_cast<size_t>(s.rows * s.cols);
       const auto x = twin.slot(logits(twin, s)), gy = twin.slot(twin.floats(s.rows * s.cols));
       const auto y = twin.slot(std::vector<float>(n)), gx = twin.slot(std::vector<float>(n));
       twin.run(name_of(log ? "log-softmax" : "softmax", s), [&](Side side) {
-        return std::vector<Op>{Softmax{log, s.rows, s.cols, {x.on(side)}, {y.on(side)}},
+        return std::vector<Op>{Softmax{log, false, s.rows, s.cols, {x.on(side)}, {y.on(side)}},
                                SoftmaxGrad{log, s.rows, s.cols, {y.on(side)}, {gy.on(side)}, {gx.on(side)}}};
       });
       twin.run(name_of("softmax in place", s), [&](Side side) {
-        return std::vector<Op>{Softmax{log, s.rows, s.cols, {x.on(side)}, {x.on(side)}},
+        return std::vector<Op>{Softmax{log, false, s.rows, s.cols, {x.on(side)}, {x.on(side)}},
                                SoftmaxGrad{log, s.rows, s.cols, {x.on(side)}, {gy.on(side)}, {gy.on(side)}}};
       });
     }
@@ -141,8 +169,10 @@ void cross_entropy_cases(Report& report, Backend& cpu, Backend& cuda) {
 namespace {
 
 void layer_norm(Report& report, Backend& cpu, Backend& cuda, Shape s) {
-  for (int affine : {0, 3, 1, 2}) {  // bit 0: gamma, bit 1: beta
-    if ((affine == 1 || affine == 2) && s.rows != 48 && s.rows != 3) continue;
+  for (int kind : {0, 3, 1, 2, 4, 7, 5, 6}) {  // bit 0: gamma, bit 1: beta, bit 2: without a mean
+    const int affine = kind & 3;
+    const bool centered = kind < 4;
+    if ((affine == 1 || affine == 2) && s.rows != 48 && s.rows != 3 && s.cols != 70) continue;
     Twin twin(report, cpu, cuda, 5);
     const auto n = static_cast<size_t>(s.rows * s.cols), rows = static_cast<size_t>(s.rows),
                cols = static_cast<size_t>(s.cols);
@@ -159,8 +189,9 @@ void layer_norm(Report& report, Backend& cpu, Backend& cuda, Shape s) {
       const In<float> g = {affine & 1 ? gamma.on(side) : nullptr}, b = {affine & 2 ? beta.on(side) : nullptr};
       const In<float> m = {mean.on(side)}, r = {rstd.on(side)}, from = {x.on(side)}, dy = {gy.on(side)};
       return std::vector<Op>{
-          LayerNorm{s.rows, s.cols, 1e-5f, from, g, b, {y.on(side)}, {mean.on(side)}, {rstd.on(side)}},
-          LayerNormGrad{s.rows, s.cols, from, g, m, r, dy, {gx.on(side)}},
+          LayerNorm{
+              centered, s.rows, s.cols, 1e-5f, from, g, b, {y.on(side)}, {mean.on(side)}, {rstd.on(side)}},
+          LayerNormGrad{centered, s.rows, s.cols, from, g, m, r, dy, {gx.on(side)}},
           LayerNormParamGrad{s.rows, s.cols, from, m, r, dy, {ggamma.on(side)}, {gbeta.on(side)}}};
     });
   }

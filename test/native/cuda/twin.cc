@@ -62,15 +62,13 @@ const Twin::Memory& Twin::add(const std::vector<char>& image, size_t float_bytes
   return memory;
 }
 
-std::vector<char> Twin::read(const Memory& memory, Side side) const {
+void Twin::read(const void* device, void* host, size_t bytes, Side side) const {
   Backend& backend = *backends_[side];
-  std::vector<char> image(memory.bytes);
-  void* const staging = backend.allocate_staging(memory.bytes);
-  backend.read(staging, memory.data[side], memory.bytes);
+  void* const staging = backend.allocate_staging(bytes);
+  backend.read(staging, device, bytes);
   backend.wait(backend.mark());
-  if (memory.bytes > 0) std::memcpy(image.data(), staging, memory.bytes);
+  if (bytes > 0) std::memcpy(host, staging, bytes);
   backend.free_staging(staging);
-  return image;
 }
 
 std::vector<float> Twin::floats(int64_t n, bool special) {
@@ -93,11 +91,15 @@ std::vector<int32_t> Twin::integers(int64_t n, int32_t low, int32_t high) {
   return values;
 }
 
-void Twin::run(const std::string& name, const std::function<std::vector<Op>(Side)>& ops) {
+void Twin::execute(const std::function<std::vector<Op>(Side)>& ops) {
   for (Side side : {kCpu, kCuda}) {
     backends_[side]->run(ops(side));
     backends_[side]->wait(backends_[side]->mark());
   }
+}
+
+void Twin::run(const std::string& name, const std::function<std::vector<Op>(Side)>& ops) {
+  execute(ops);
   compare(name);
 }
 
@@ -113,10 +115,26 @@ void Twin::replay(const std::string& name, int times, const std::function<std::v
   compare(name);
 }
 
+void Twin::compare_faults(const std::string& name) {
+  Fault of[2];
+  for (Side side : {kCpu, kCuda}) {
+    const Mark mark = backends_[side]->mark();
+    backends_[side]->wait(mark);
+    of[side] = backends_[side]->take_fault(mark);
+  }
+  const Fault &a = of[kCpu], &b = of[kCuda];
+  report_.expect(
+      a.op == b.op && (a.op < 0 || (a.position == b.position && a.value == b.value && a.limit == b.limit)),
+      name + ": cpu has fault " + std::to_string(a.value) + " at " + std::to_string(a.position) + ", cuda " +
+          std::to_string(b.value) + " at " + std::to_string(b.position));
+}
+
 void Twin::compare(const std::string& name) {
   int number = 0;
   for (const auto& memory : memory_) {
-    const std::vector<char> a = read(*memory, kCpu), b = read(*memory, kCuda);
+    std::vector<char> a(memory->bytes), b(memory->bytes);
+    read(memory->data[kCpu], a.data(), memory->bytes, kCpu);
+    read(memory->data[kCuda], b.data(), memory->bytes, kCuda);
     std::string problem;
     if (memory->float_bytes == 8) {
       const int64_t at = difference<double>(a, b);
