@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { readRunLog } from "../../lib/index.js";
-import { adastep, endOf, inFolder, linesOf, trainRents } from "./support.js";
+import { adastep, endOf, inFolder, interrupted, linesOf, trainRents } from "./support.js";
 import { rentInput, rents } from "./tables.js";
 
 describe("adastep: reports", function () {
@@ -31,27 +31,8 @@ describe("adastep: reports", function () {
 
   it("the log has every step once, also of a run that was interrupted and gone on with", () =>
     inFolder(async (cwd) => {
-      let sent = false;
-      const words = [
-        "train",
-        "digits",
-        "--epochs",
-        "4",
-        "--hidden",
-        "512,512",
-        "--interval",
-        "0",
-        "--run",
-        "r",
-      ];
-      const first = await adastep(words, {
-        cwd,
-        watch: (soFar, child) => {
-          if (sent || !linesOf(soFar).some(({ step }) => step >= 60)) return;
-          sent = true;
-          child.kill("SIGINT");
-        },
-      });
+      const words = "train digits --epochs 4 --interval 0 --run r".split(" ");
+      const first = await interrupted(cwd, words, "SIGINT", 60);
       expect(first.code).to.equal(130);
       expect((await adastep(["resume", "r"], { cwd })).code).to.equal(0);
       const { events, config } = await readRunLog(join(cwd, "r"));

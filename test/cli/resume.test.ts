@@ -3,11 +3,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { adastep, endOf, inFolder, type Line, linesOf, type Outcome, trainRents } from "./support.js";
+import { adastep, endOf, inFolder, interrupted, linesOf, type Outcome, trainRents } from "./support.js";
 import { rents, rentsCsv } from "./tables.js";
 
-/** Some 10 ms a step, 45 steps an epoch: signals come in the middle of epochs. */
-const WORDS = "train digits --epochs 4 --hidden 512,512 --interval 0 --checkpoint-every 45".split(" ");
+/** 45 steps an epoch: signals come in the middle of epochs. */
+const WORDS = "train digits --epochs 4 --interval 0 --checkpoint-every 45".split(" ");
 
 /** What the folder of a run ends with. */
 async function ending(run: string): Promise<Record<string, string>> {
@@ -21,24 +21,6 @@ async function ending(run: string): Promise<Record<string, string>> {
     return [name.replace(/\d{6}-/, ""), (await readFile(join(run, name))).toString("base64")] as const;
   });
   return Object.fromEntries(await Promise.all(read));
-}
-
-/** Trains, and sends a signal after the first line that `when` accepts. */
-async function interrupted(
-  cwd: string,
-  run: string,
-  signal: NodeJS.Signals,
-  when: (line: Line) => boolean,
-): Promise<Outcome> {
-  let sent = false;
-  return adastep([...WORDS, "--run", run], {
-    cwd,
-    watch: (soFar, child) => {
-      if (sent || !linesOf(soFar).some(when)) return;
-      sent = true;
-      child.kill(signal);
-    },
-  });
 }
 
 /** Figures of the evaluations, by epoch. */
@@ -56,12 +38,7 @@ describe("adastep resume", function () {
       const whole = await adastep([...WORDS, "--run", "whole"], { cwd });
       expect(whole.code).to.equal(0);
 
-      const first = await interrupted(
-        cwd,
-        "cut",
-        "SIGINT",
-        ({ type, step }) => type === "step" && step >= 60,
-      );
+      const first = await interrupted(cwd, [...WORDS, "--run", "cut"], "SIGINT", 60);
       expect(first.stderr).to.equal("");
       expect(first.code).to.equal(130);
       const stopped = endOf(first);
@@ -87,11 +64,11 @@ describe("adastep resume", function () {
   it("SIGTERM does as Ctrl-C, and a run that was killed goes on from its newest checkpoint, or from the start", () =>
     inFolder(async (cwd) => {
       const whole = await adastep([...WORDS, "--run", "whole"], { cwd });
-      const told = await interrupted(cwd, "told", "SIGTERM", ({ step }) => step >= 50);
+      const told = await interrupted(cwd, [...WORDS, "--run", "told"], "SIGTERM", 50);
       expect(told.code).to.equal(143);
-      const late = await interrupted(cwd, "late", "SIGKILL", ({ step }) => step >= 100);
+      const late = await interrupted(cwd, [...WORDS, "--run", "late"], "SIGKILL", 100);
       expect(late.code).to.equal(null);
-      const early = await interrupted(cwd, "early", "SIGKILL", ({ type }) => type === "begin");
+      const early = await interrupted(cwd, [...WORDS, "--run", "early"], "SIGKILL", "begin");
       expect(early.code).to.equal(null);
       expect(await readdir(join(cwd, "early"))).not.to.include("model.safetensors");
       for (const run of ["told", "late", "early"]) {
@@ -130,18 +107,9 @@ describe("adastep resume", function () {
 
   it("a second Ctrl-C exits at once, with no model saved", () =>
     inFolder(async (cwd) => {
-      let sent = 0;
-      // Steps of a second or so, so that the second signal comes while the first is waited for.
-      const words = ["train", "digits", "--hidden", "4096,4096", "--batch-size", "1024", "--run", "r"];
-      const { code, stderr } = await adastep(words, {
-        cwd,
-        watch: (soFar, child) => {
-          if (sent > 0 || !soFar.includes('"begin"')) return;
-          sent = 1;
-          setTimeout(() => child.kill("SIGINT"), 300);
-          setTimeout(() => child.kill("SIGINT"), 400);
-        },
-      });
+      // Steps take a good part of a second, so that the second signal comes while one is waited for.
+      const words = "train digits --hidden 4096,4096 --batch-size 4096 --interval 0 --run r".split(" ");
+      const { code, stderr } = await interrupted(cwd, words, "SIGINT,SIGINT", 1);
       expect(stderr).to.equal("");
       expect(code).to.equal(130);
       expect(await readdir(join(cwd, "r"))).not.to.include("model.safetensors");

@@ -64,6 +64,18 @@ export async function adastep(words: readonly string[], setting: Setting = {}): 
   return { code, stdout, stderr };
 }
 
+/** Preloaded, it sends the signals of SIGNALLED after a line that is written. */
+const SIGNALLED = `--import=${new URL("signalled.mjs", import.meta.url)}`;
+
+/** Trains in the folder, and has the process sent these signals after the line of a step, or of a type. */
+export const interrupted = (
+  cwd: string,
+  words: readonly string[],
+  signals: string,
+  line: number | "begin",
+): Promise<Outcome> =>
+  adastep(words, { cwd, env: { NODE_OPTIONS: SIGNALLED, SIGNALLED: `${signals} ${line}` } });
+
 /** A line of JSON of a training; `type` tells what it is about. */
 export interface Line {
   readonly type: string;

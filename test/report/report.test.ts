@@ -67,7 +67,7 @@ const ADAM = {
 };
 
 describe("a report", function () {
-  this.timeout(60_000); // a browser starts
+  this.timeout(180_000); // a browser starts
   const file = temporaryFolder();
   let browser: Browser;
   before(async () => {
@@ -251,7 +251,7 @@ describe("a report", function () {
 const event = { type: "step", step: 1, epoch: 1, at: 1, loss: 1, gradNorm: 1, lr: 1, examplesPerSecond: 1 };
 await writeReport([{ name: "a", started: new Date(), description: {}, config: {}, events: [event] }], ${JSON.stringify(file("exit.html"))});`;
     const args = ["--import", "tsx/esm", "--input-type=module", "--eval", script];
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 });
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 });
     expect(stderr).to.equal("");
     expect(status, "exit code; null if it had to be killed").to.equal(0);
   });

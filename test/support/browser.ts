@@ -22,7 +22,11 @@ export async function openBrowser(): Promise<Browser> {
     )
       continue;
     // Tests run as root in containers, where Chromium's sandbox does not start; the pages are our own.
-    return puppeteer.launch({ executablePath: path, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+    return puppeteer.launch({
+      executablePath: path,
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+      timeout: 120_000, // its first start on a busy machine
+    });
   }
   throw new Error("no Chromium: apt-get install chromium, or set CHROMIUM to its path");
 }

@@ -16,6 +16,7 @@ import { readCurve } from "../../lib/train/lr-curve.js";
 import { construct } from "../optim/variants.js";
 import { onEachDevice } from "../support/devices.js";
 import { expectError } from "../support/errors.js";
+import { until } from "../support/until.js";
 import { clouds, makeTrainer, parametersOf } from "./support.js";
 
 const train = clouds(200);
@@ -130,8 +131,10 @@ onEachDevice("findLearningRate", (device) => {
       minimum: undefined,
     });
     const controller = new AbortController();
+    const { stepCount } = two.optimizer;
     const finding = find(two, { signal: controller.signal, steps: 100_000 });
-    setTimeout(() => controller.abort(), 30);
+    await until("some steps are taken", () => two.optimizer.stepCount > stepCount + 5);
+    controller.abort();
     const { reason, curve } = await finding;
     expect(reason).to.equal("aborted");
     expect(curve).to.have.length.within(1, 99_999);
