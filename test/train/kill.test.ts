@@ -64,7 +64,7 @@ describe("Checkpoints of processes that are killed", () => {
   const path = temporaryFolder();
 
   it(`load and go on after each of ${KILLS} kills, never behind what was told, and end at the same bits`, async function () {
-    this.timeout(120_000);
+    this.timeout(600_000);
     expect(
       existsSync(join(DIST, "train", "checkpoints.js")),
       "the package is built: npm run build:ts",
