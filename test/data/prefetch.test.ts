@@ -11,6 +11,7 @@ import { SparseDataset } from "../../lib/data/sparse.js";
 import { StreamDataset } from "../../lib/data/stream.js";
 import { expectError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folder.js";
+import { until } from "../support/until.js";
 
 const LOADER = new URL("./loaders/loader.mjs", import.meta.url);
 const open = (data: object, options: PrefetchOptions = {}): Promise<PrefetchedDataset> =>
@@ -32,7 +33,7 @@ function numbered(size: number): Dataset {
 const counter = (): Int32Array => new Int32Array(new SharedArrayBuffer(8));
 /** Waits until as many batches have been begun, and some time more, in which others would be. */
 async function begun(counts: Int32Array, expected: number): Promise<number> {
-  for (let tries = 0; tries < 1000 && Atomics.load(counts, 0) < expected; tries++) await sleep(10);
+  await until(`${expected} batches are begun`, () => Atomics.load(counts, 0) >= expected);
   await sleep(100);
   return Atomics.load(counts, 0);
 }

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import type { Batch } from "../../lib/data/batches.js";
 import { PrefetchedDataset } from "../../lib/data/prefetch.js";
 import { expectError } from "../support/errors.js";
+import { until } from "../support/until.js";
 
 const LOADER = new URL("./loaders/loader.mjs", import.meta.url);
 const open = (data: object, ahead = 2): Promise<PrefetchedDataset> =>
@@ -91,7 +92,7 @@ describe("PrefetchedDataset.staged", function () {
     for await (const batch of data.staged({ batchSize: 64 })) {
       expect(copyOf(batch).x).to.deep.equal(Array(64).fill(taken));
       taken++;
-      for (let tries = 0; tries < 500 && Atomics.load(counts, 0) < taken + ahead; tries++) await sleep(10);
+      await until(`${taken + ahead} batches are begun`, () => Atomics.load(counts, 0) >= taken + ahead);
       await sleep(50);
       expect(Atomics.load(counts, 0)).to.equal(taken + ahead);
       if (taken === 20) break;
