@@ -1,5 +1,6 @@
 // The typed surface of the addon, one to one with binding/. Nothing here is public.
 
+import { setImmediate } from "node:timers";
 import { type AdastepError, makeError } from "../errors.js";
 import { load } from "./load.js";
 
@@ -145,9 +146,13 @@ export interface Native {
 export const native = load() as Native;
 native.initialize(makeError);
 
-/** The result of a native function that ends with a callback, as a promise. */
+/**
+ * The result of a native function that ends with a callback, as a promise. It settles after the event loop has turned: results
+ * that come quickly, one for the other's sake, would otherwise hold timers, signals and sockets up, as Node calls a
+ * thread-safe function up to a thousand times in a row (node_api.cc, ThreadSafeFunction::Dispatch).
+ */
 export function promised<T>(start: (callback: Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    start((error, value) => (error === undefined ? resolve(value) : reject(error)));
+    start((error, value) => setImmediate(() => (error === undefined ? resolve(value) : reject(error))));
   });
 }
