@@ -35,7 +35,7 @@ endif()
 
 if(ADASTEP_HAVE_CUDA_KERNELS)
   # No contraction: core/numerics.h is the same on both devices.
-  set(nvcc_flags -std=c++17 -O3 --fmad=false --compress-mode=size --fatbin)
+  set(nvcc_flags -std=c++17 -O3 --fmad=false --compress-mode=size --fatbin -Xptxas -v)
   if(ADASTEP_CUDA_MACHINE_CODE)
     # For every generation from Turing on. No source needs a newer virtual architecture than 8.0, but PTX for 8.0
     # makes ptxas spill registers of some kernels on Blackwell, which its own does not (scripts/kernel-resources.mjs).
@@ -55,9 +55,11 @@ if(ADASTEP_HAVE_CUDA_KERNELS)
   foreach(module gemm gemm_bf16 elementwise softmax update norm reduce memory random embedding sums sparse sort bag clip window accumulate)  # the slowest first
     set(source ${cuda_dir}/kernels/${module}.cu)
     set(fatbin ${fatbin_dir}/${module}.fatbin)
-    add_custom_command(OUTPUT ${fatbin}
-      COMMAND ${ADASTEP_NVCC} ${nvcc_flags} -I${cuda_dir}/.. -MD -MF ${fatbin}.d -o ${fatbin} ${source}
-      DEPENDS ${source} DEPFILE ${fatbin}.d COMMENT "nvcc ${module}.cu" VERBATIM)
+    set(compile ${ADASTEP_NVCC} ${nvcc_flags} -I${cuda_dir}/.. -MD -MF ${fatbin}.d -o ${fatbin} ${source})
+    set(report ${fatbin_dir}/${module}.ptxas)
+    add_custom_command(OUTPUT ${fatbin} BYPRODUCTS ${report}
+      COMMAND ${CMAKE_COMMAND} "-DCOMPILE=${compile}" -DREPORT=${report} -P ${cuda_dir}/compile.cmake
+      DEPENDS ${source} ${cuda_dir}/compile.cmake DEPFILE ${fatbin}.d COMMENT "nvcc ${module}.cu" VERBATIM)
     list(APPEND fatbins ${fatbin})
   endforeach()
   enable_language(ASM)

@@ -15,16 +15,11 @@ const nvcc =
     .find((path) => path && existsSync(path)) ??
   "nvcc";
 
-/** Compiles a kernel file and returns what the compiler said. */
-export function compile(source, ...options) {
-  const { status, error, stderr } = spawnSync(nvcc, [...flags, ...options, source], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${nvcc} ${basename(source)}: ${error?.message ?? stderr}`);
-  return stderr;
-}
-
 /** The PTX of a kernel file for compute capability 8.0, as the emulated driver runs it. */
 export function ptxOf(source, folder, ...options) {
   const ptx = join(folder, "ptx");
-  compile(source, "-arch=compute_80", "-ptx", "-o", ptx, ...options);
+  const words = [...flags, "-arch=compute_80", "-ptx", "-o", ptx, ...options, source];
+  const { status, error, stderr } = spawnSync(nvcc, words, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${nvcc} ${basename(source)}: ${error?.message ?? stderr}`);
   return readFileSync(ptx, "utf8");
 }

@@ -1,16 +1,34 @@
 // Reads what the tools of CUDA write: the PTX of a kernel file, and what ptxas -v says about it. Whatever it does not
 // understand is an error, so that nothing passes unread.
 
+const [registerLimit, sharedLimit] = [255, 48 * 1024]; // of a thread; of a block without asking for more
+
+/**
+ * What the kernels of a file take, a row per kernel and architecture, and what is wrong with that, a line each. Throws
+ * unless the report is of every kernel on every architecture.
+ */
+export function judge(ptx, report, architectures) {
+  const rows = resourcesOf(report);
+  expectEvery(entriesOf(ptx), architectures, rows);
+  const problems = genericAccesses(ptx).map((line) => `generic access: ${line}`);
+  for (const { kernel, architecture, registers, shared, stack, spilled } of rows) {
+    const found = `${kernel} on sm_${architecture}`;
+    if (stack > 0 || spilled > 0) problems.push(`${found}: ${stack} bytes of stack, ${spilled} spilled`);
+    if (registers > registerLimit || shared > sharedLimit) problems.push(`${found}: over the limit`);
+  }
+  return { rows, problems };
+}
+
 const blanked = (ptx) => ptx.replace(/\/\/.*/g, "").replace(/"[^"\n]*"/g, '""');
 
 /** The names of the kernels in a PTX text. */
-export const entriesOf = (ptx) => [...blanked(ptx).matchAll(/\.entry\s+([\w$]+)/g)].map(([, name]) => name);
+const entriesOf = (ptx) => [...blanked(ptx).matchAll(/\.entry\s+([\w$]+)/g)].map(([, name]) => name);
 
 const access = /(?<![\w.$%])(?:ldu?|st|atom|red|ldmatrix|stmatrix)((?:\.[\w:]+)+)/;
 const space = /\.(?:global|shared|param|local|const)(?:::\w+)?(?![\w:])/;
 
 /** The lines of a PTX text that load, store or update memory without naming its address space. */
-export function genericAccesses(ptx) {
+function genericAccesses(ptx) {
   const found = [];
   for (const line of blanked(ptx).split("\n"))
     for (const [, modifiers] of line.matchAll(new RegExp(access, "g")))
@@ -19,7 +37,7 @@ export function genericAccesses(ptx) {
 }
 
 /** What ptxas -v says: a row per kernel and architecture, e.g. "Used 40 registers, used 1 barriers, 128 bytes smem". */
-export function resourcesOf(report) {
+function resourcesOf(report) {
   const rows = report.split("Compiling entry function ").slice(1).map(row);
   return rows.sort((a, b) => a.architecture - b.architecture);
 }
@@ -46,7 +64,7 @@ function row(text) {
 }
 
 /** Throws unless the rows are those of every kernel on every architecture. */
-export function expectEvery(entries, architectures, rows) {
+function expectEvery(entries, architectures, rows) {
   if (entries.length === 0) throw new Error("no kernel in the PTX");
   const said = new Set(rows.map(({ kernel, architecture }) => `${kernel} on sm_${architecture}`));
   const wanted = entries.flatMap((kernel) => architectures.map((one) => `${kernel} on sm_${one}`));
