@@ -9,7 +9,7 @@
 // is only shown to be executed, as far as its entries are not more than they say. --all, or a name, leaves nothing out;
 // --sampled with a name leaves out of these kernels what a run without arguments does.
 //
-// NVCC=<path> chooses the compiler, as in kernel-resources.mjs; ADASTEP_JOBS=<n> runs so many at a time.
+// NVCC=<path> chooses the compiler, as in nvcc.mjs; ADASTEP_JOBS=<n> runs so many at a time.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -18,6 +18,7 @@ import { buildProject, emulatedEnvironment } from "./emulated.mjs";
 import { assumedEquivalent } from "./mutants/equivalents.mjs";
 import { familiesOf, test } from "./mutants/families.mjs";
 import { kernelsOf, mutantsOf } from "./mutants/mutations.mjs";
+import { inParallel } from "./mutants/parallel.mjs";
 import { report } from "./mutants/report.mjs";
 import { isSampled } from "./mutants/sample.mjs";
 import { ptxOf } from "./nvcc.mjs";
@@ -50,7 +51,7 @@ const program = join(buildProject("test/native/cuda", "test-cuda", { quiet: true
 const folder = mkdtempSync(join(tmpdir(), "adastep-mutants-"));
 const results = [];
 try {
-  const families = familiesOf(program, env, folder);
+  const families = await familiesOf(program, env, folder, jobs);
   const modules = readdirSync(sources)
     .filter((file) => file.endsWith(".cu"))
     .map((file) => ptxOf(join(sources, file), folder, "-lineinfo"));
@@ -59,14 +60,7 @@ try {
   console.log(`${mutants.length} mutants of ${kernels.size} kernels; prepared in ${since()}`);
 
   const assumed = wanted === undefined ? assumedEquivalent(mutants) : new Set();
-  const files = Array.from({ length: jobs }, (_, k) => join(folder, `${k}.ptx`));
-  const inParallel = async (all, run) => {
-    const queue = [...all];
-    const worker = async (file) => {
-      for (let next = queue.shift(); next; next = queue.shift()) await run(next, file);
-    };
-    await Promise.all(files.map(worker));
-  };
+  const fileOf = (job) => join(folder, `${job}.ptx`);
   const runOn = async (file, ptx, kernel) => {
     if (!families.has(kernel)) return undefined; // no test launches it
     const { names, seconds } = families.get(kernel);
@@ -76,18 +70,18 @@ try {
 
   // Unchanged, the same PTX must pass: else what kills the mutants may be something else.
   const broken = modules.filter((ptx) => kernelsOf(ptx).some(([kernel]) => kernels.has(kernel)));
-  await inParallel(broken, async (ptx, file) => {
+  await inParallel(broken, jobs, async (ptx, job) => {
     const launched = kernelsOf(ptx).flatMap(([kernel]) => families.get(kernel) ?? []);
     const names = new Set(launched.flatMap((of) => of.names));
-    writeFileSync(file, ptx);
-    const failure = await test(program, env, file, "\\w+", [...names], 600);
+    writeFileSync(fileOf(job), ptx);
+    const failure = await test(program, env, fileOf(job), "\\w+", [...names], 600);
     if (failure !== undefined)
       throw new Error(`${kernelsOf(ptx)[0][0]} and its module fail unchanged: ${failure}`);
   });
-  await inParallel(mutants, async (mutant, file) => {
+  await inParallel(mutants, jobs, async (mutant, job) => {
     const { kernel } = mutant;
-    const killer = assumed.has(mutant) ? undefined : await runOn(file, mutant.changed(), kernel);
-    const reached = killer !== undefined || (await runOn(file, mutant.trap(), kernel)) !== undefined;
+    const killer = assumed.has(mutant) ? undefined : await runOn(fileOf(job), mutant.changed(), kernel);
+    const reached = killer !== undefined || (await runOn(fileOf(job), mutant.trap(), kernel)) !== undefined;
     results.push({ ...mutant, killer, reached });
     if (results.length % 100 === 0) console.log(`${results.length} of ${mutants.length}, ${since()}`);
   });

@@ -1,38 +1,43 @@
 // Which tests of test/native/cuda launch which kernels, found by running them all once on the emulated driver.
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { inParallel } from "./parallel.mjs";
 
 /** Sizes for real GPUs, of kernels that faster tests launch too; and what leaves a context that fails ever after. */
 const LEFT_OUT = new Set(["gemmHuge", "lost"]);
 
-function run(program, args, env) {
-  const { status, stdout, stderr } = spawnSync(program, args, { env, encoding: "utf8" });
-  if (status !== 0) throw new Error(`${args.join(" ")} fails unchanged: ${stdout}${stderr}`);
-  return stdout;
+async function run(program, args, env) {
+  try {
+    return (await promisify(execFile)(program, args, { env })).stdout;
+  } catch ({ message, stdout, stderr }) {
+    throw new Error(`${args.join(" ")} fails unchanged: ${stdout}${stderr || message}`);
+  }
 }
 
 /**
  * A map from the kernel's name to the `names` of its families of tests, the most particular and then the fastest first,
  * and the `seconds` they take.
  */
-export function familiesOf(program, env, folder) {
-  const counters = join(folder, "counters");
+export async function familiesOf(program, env, folder, jobs) {
   const seconds = new Map();
   const kernels = new Map(); // how many a family launches
   const launching = new Map();
-  for (const family of run(program, ["--list"], env).trim().split("\n")) {
-    if (LEFT_OUT.has(family)) continue;
+  const all = (await run(program, ["--list"], env)).trim().split("\n");
+  const families = all.filter((family) => !LEFT_OUT.has(family));
+  await inParallel(families, jobs, async (family, job) => {
+    const counters = join(folder, `counters-${job}`);
     rmSync(counters, { force: true });
     const began = Date.now();
-    run(program, [family], { ...env, ADASTEP_EMULATOR_COUNTERS: counters });
+    await run(program, [family], { ...env, ADASTEP_EMULATOR_COUNTERS: counters });
     seconds.set(family, (Date.now() - began) / 1000);
-    if (!existsSync(counters)) continue;
+    if (!existsSync(counters)) return;
     const launches = readFileSync(counters, "utf8").matchAll(/^\{"kernel":"(\w+)"/gm);
     const launched = new Set(Array.from(launches, ([, kernel]) => kernel));
     kernels.set(family, launched.size);
     for (const kernel of launched) launching.set(kernel, (launching.get(kernel) ?? new Set()).add(family));
-  }
+  });
   const inOrder = (a, b) => kernels.get(a) - kernels.get(b) || seconds.get(a) - seconds.get(b);
   const those = (families) => ({
     names: [...families].sort(inOrder),
