@@ -148,8 +148,8 @@ native.initialize(makeError);
 
 /**
  * The result of a native function that ends with a callback, as a promise. It settles after the event loop has turned: results
- * that come quickly, one for the other's sake, would otherwise hold timers, signals and sockets up, as Node calls a
- * thread-safe function up to a thousand times in a row (node_api.cc, ThreadSafeFunction::Dispatch).
+ * that come quickly, each of work that the one before started, would otherwise hold timers, signals and sockets up, as Node
+ * calls a thread-safe function up to a thousand times in a row (node_api.cc, ThreadSafeFunction::Dispatch).
  */
 export function promised<T>(start: (callback: Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {

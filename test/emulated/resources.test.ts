@@ -2,19 +2,58 @@
 // (scripts/kernel-resources.mjs), and the reader of that.
 
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { judge } from "../../scripts/ptxas.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+function run(environment: NodeJS.ProcessEnv = {}): { status: number | null; said: string } {
+  const env = { ...process.env, ...environment };
+  const options = { cwd: root, encoding: "utf8", env } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/kernel-resources.mjs"], options);
+  return { status, said: `${stdout}\n${stderr}` };
+}
+
 describe("ptxas", () => {
   it("spills nothing, needs no stack, and knows the address space of every access", function () {
     this.timeout(600_000); // it compiles every kernel to PTX
-    const program = ["scripts/kernel-resources.mjs"];
-    const { status, stdout, stderr } = spawnSync(process.execPath, program, { cwd: root, encoding: "utf8" });
-    expect(status, `${stdout}\n${stderr}`).to.equal(0);
-    expect(stdout).to.include("adastep_update_Adam").and.to.include("sm_120");
+    const { status, said } = run();
+    expect(status, said).to.equal(0);
+    expect(said).to.include("adastep_update_Adam").and.to.include("sm_120");
+  });
+});
+
+// An nvcc whose PTX is of the kernels that the build reports on, and the line that it is told to write.
+const FAKE = `#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+for source; do :; done
+report="build/fatbins/$(basename "$source" .cu).ptxas"
+{ sed -n "s/.*entry function '\\(.*\\)' for.*/.entry \\1(/p" "$report"; echo "$FAKE_LINE"; } > "$2"
+`;
+
+describe("kernels:resources", () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "adastep-fake-nvcc-"));
+    writeFileSync(join(folder, "nvcc"), FAKE, { mode: 0o755 });
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const read = (line: string): ReturnType<typeof run> => run({ NVCC: join(folder, "nvcc"), FAKE_LINE: line });
+
+  it("exits with 0 if nothing is wrong, else with 1, naming the file and what is", () => {
+    const right = read("ld.global.u32 %r1, [%rd1];");
+    expect(right.status, right.said).to.equal(0);
+    const generic = read("ld.u32 %r1, [%rd1];");
+    expect(generic.status).to.equal(1);
+    expect(generic.said).to.include("clip.cu: generic access: ld.u32 %r1, [%rd1];");
+    const unread = read(".entry unread(");
+    expect(unread.status).to.equal(1);
+    expect(unread.said).to.include("ptxas says nothing of unread on sm_75");
   });
 });
 
